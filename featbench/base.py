@@ -1,0 +1,333 @@
+"""The contracts: what an extractor and a classifier are, and what each may offer beyond the minimum.
+
+All plug-ins are scikit-learn estimators and keyword-only dataclasses::
+
+    @dataclass(kw_only=True, eq=False, repr=False)
+    class Brightness(Extractor):
+        levels: Annotated[int, Bounds(ge=2)] = 8
+
+        def _n_features(self, image_shape): ...
+        def _extract(self, images): ...
+
+The laws that every one of them keeps are run by `featbench.testing.check_extractor` and
+`featbench.testing.check_classifier`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
+from sklearn.exceptions import NotFittedError
+
+from featbench.errors import InputError, Shown, must_be
+from featbench.images import ImageBatch, check_images, chunks, image_shape, take
+from featbench.parameters import check_parameters
+from featbench.types import AnyArray, FeatureMatrix, Groups, ImageArray, Indices, Labels
+
+__all__ = ["Classifier", "Dataset", "DatasetLoader", "Extractor", "Fold", "ImageSet"]
+
+# Images handed to `_extract` at once when they come out of an `ImageSource`: enough to keep every core
+# busy, few enough that the decoded pixels (12 MB at 64 × 64 × 3) stay small beside the features.
+_CHUNK = 1024
+
+
+class Extractor(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
+    """Images in, one row of numbers an image out.
+
+    A subclass implements `_extract` and `_n_features`, and `_fit` where it learns something. The base
+    class keeps the laws: images are checked, the shape is fixed by `fit`, rows are float32 and finite.
+
+    Attributes
+    ----------
+    uses_labels : bool
+        Whether `fit` reads `y`. Such an extractor is selected on images that its fit has not seen.
+    image_shape_ : tuple of int
+        Shape of the images that `fit` saw; `transform` accepts no other.
+    n_features_out_ : int
+        Length d of a feature row.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+    uses_labels: ClassVar[bool] = False
+
+    def fit(self, images: ImageBatch, y: AnyArray | None = None) -> Self:
+        """Learn from training images; most extractors only fix the image shape.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, (n, h, w, 3) or (n, h, w), or ImageSource
+            Training images, 0 to 255.
+        y : ndarray of int, (n,), optional
+            Labels; read only where `uses_labels` is true.
+
+        Returns
+        -------
+        Extractor
+            Itself.
+
+        Raises
+        ------
+        InputError
+            Bad parameters, bad images, or images too small for the parameters.
+        """
+        check_parameters(self)
+        images = check_images(images, type(self).__name__)
+        self.image_shape_ = image_shape(images)
+        self.n_features_out_ = self._n_features(self.image_shape_)
+        self._fit(images, y)
+        return self
+
+    def transform(self, images: ImageBatch) -> FeatureMatrix:
+        """Extract features.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, (n, h, w, 3) or (n, h, w), or ImageSource
+            Images of the shape that `fit` saw; n may be 0.
+
+        Returns
+        -------
+        ndarray of float32, (n, d)
+            C-contiguous, finite; row i depends on image i alone.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            Images of another shape or kind.
+        """
+        name = type(self).__name__
+        if not hasattr(self, "image_shape_"):
+            raise NotFittedError(f"{name}: transform was called before fit. Call fit(images) first.")
+        images = check_images(images, name)
+        if image_shape(images) != self.image_shape_:
+            constraint = f"of the shape seen by fit, {self.image_shape_}"
+            remedy = "Resize the images, or fit again."
+            raise InputError(must_be(name, "images", constraint, Shown(image_shape(images)), remedy))
+        if isinstance(images, np.ndarray):
+            return self._extract(images) if len(images) else np.empty((0, self.n_features_out_), np.float32)
+        features = np.empty((len(images), self.n_features_out_), dtype=np.float32)
+        start = 0
+        for chunk in chunks(images, _CHUNK):
+            features[start : start + len(chunk)] = self._extract(chunk)
+            start += len(chunk)
+        return features
+
+    def get_feature_names_out(self, input_features: Any = None) -> AnyArray:  # noqa: ARG002 - scikit-learn's signature
+        """Return d names such as ``hog17``."""
+        prefix = type(self).__name__.lower()
+        return np.asarray([f"{prefix}{i}" for i in range(self.n_features_out_)], dtype=object)
+
+    def pictures(self, images: ImageArray) -> dict[str, AnyArray]:  # noqa: ARG002 - for overriding
+        """Return named pictures of what the extractor sees; none by default.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, (n, h, w, 3)
+            Examples to draw.
+
+        Returns
+        -------
+        dict of str to ndarray of uint8
+            Each ``(n, H, W)`` or ``(n, H, W, 3)``.
+        """
+        return {}
+
+    def supports(self, shape: tuple[int, ...]) -> str | None:
+        """Return why images of `shape` cannot be used, or None where they can."""
+        try:
+            self._n_features(shape)
+        except InputError as reason:
+            return str(reason)
+        return None
+
+    @abstractmethod
+    def _n_features(self, shape: tuple[int, ...]) -> int:
+        """Return d for images of `shape`; raise `InputError` where they are too small."""
+
+    @abstractmethod
+    def _extract(self, images: ImageArray) -> FeatureMatrix:
+        """Extract features of at least one image of the right shape."""
+
+    def _fit(self, images: ImageBatch, y: AnyArray | None) -> None:  # noqa: B027 - most learn nothing
+        """Learn from training images."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One part of the training rows to learn from and one to be judged on.
+
+    Attributes
+    ----------
+    train, validation : ndarray of int64
+        Row numbers, disjoint.
+    """
+
+    train: Indices
+    validation: Indices
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images with their labels.
+
+    Attributes
+    ----------
+    images : ndarray of uint8, (n, h, w, 3) or (n, h, w), or ImageSource
+    labels : ndarray of int64, (n,)
+        Class numbers, 0 to n_classes − 1.
+    groups : ndarray of int64, (n,), or None
+        Equal where images belong together (the same photograph, person, scene): folds keep them together
+        and intervals resample them as one.
+    names : sequence of str or None
+        File names, where there are any.
+    """
+
+    images: ImageBatch
+    labels: Labels
+    groups: Groups | None = None
+    names: Sequence[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: Indices) -> ImageSet:
+        """Return the rows at `indices`."""
+        return ImageSet(
+            images=take(self.images, indices),
+            labels=self.labels[indices],
+            groups=None if self.groups is None else self.groups[indices],
+            names=None if self.names is None else [self.names[i] for i in indices],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A loaded image set with its training and test part.
+
+    Attributes
+    ----------
+    name : str
+        The registered name, with what distinguishes it (``"folder pics"``).
+    classes : tuple of str
+        Class names; a label indexes them. They may be hostile text: escape before showing.
+    train, test : ImageSet
+    official_split : bool
+        Whether the split is the data set's own rather than drawn from a seed.
+    shareable : bool
+        Whether its images may be passed on in a report.
+    source : str
+        Where the images come from, and the work to cite.
+    notes : tuple of str
+        What the reader of a result should know, such as files that were skipped.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: ImageSet
+    test: ImageSet
+    official_split: bool
+    shareable: bool
+    source: str
+    notes: tuple[str, ...] = ()
+
+
+class DatasetLoader(ABC):
+    """Where a data set comes from; a keyword-only dataclass of parameters with one verb."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+    @abstractmethod
+    def load(self, seed: int = 0) -> Dataset:
+        """Read, decode and check the images.
+
+        Parameters
+        ----------
+        seed : int, optional
+            Draws the split where the data set has none of its own.
+
+        Returns
+        -------
+        Dataset
+
+        Raises
+        ------
+        DataError
+            Naming the file or folder, what was expected, what came, and the remedy.
+        """
+
+
+class Classifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
+    """Feature rows in, labels out; a scikit-learn classifier.
+
+    Attributes
+    ----------
+    default_search : mapping of str to sequence
+        The hyperparameters that selection tries where an experiment names none.
+    classes_ : ndarray, (n_classes,)
+        Sorted labels, after `fit`.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+    default_search: ClassVar[Mapping[str, Sequence[Any]]] = {}
+
+    @abstractmethod
+    def fit(self, X: AnyArray, y: AnyArray) -> Self:
+        """Learn from rows ``X (n, d)`` and labels ``y (n,)``."""
+
+    @abstractmethod
+    def predict(self, X: AnyArray) -> AnyArray:
+        """Return the label of each row."""
+
+    def fit_path(
+        self,
+        X: AnyArray,
+        y: AnyArray,
+        candidates: Sequence[Mapping[str, Any]],
+        folds: Sequence[Fold],
+        preprocess: BaseEstimator | None = None,
+    ) -> list[list[AnyArray]]:
+        """Predict every fold's validation rows with every candidate's parameters.
+
+        A classifier overrides this, or `_path` for one fold, where many candidates together cost little
+        more than one. Preprocessing learns on each fold's training rows alone.
+
+        Parameters
+        ----------
+        X : ndarray, (n, d)
+            Features, before preprocessing.
+        y : ndarray, (n,)
+            Labels.
+        candidates : sequence of mapping
+            Parameters to set, one mapping a candidate.
+        folds : sequence of Fold
+            Rows to learn from and to predict.
+        preprocess : unfitted transformer, optional
+            Cloned and fitted for each fold.
+
+        Returns
+        -------
+        list of list of ndarray
+            ``[fold][candidate]``, the predicted labels of that fold's validation rows, equal to those of
+            separate fits.
+        """
+        predictions = []
+        for fold in folds:
+            train, validation = X[fold.train], X[fold.validation]
+            if preprocess is not None:
+                fitted = clone(preprocess).fit(train)
+                train, validation = fitted.transform(train), fitted.transform(validation)
+            predictions.append(self._path(train, y[fold.train], validation, candidates))
+        return predictions
+
+    def _path(
+        self, X: AnyArray, y: AnyArray, X_new: AnyArray, candidates: Sequence[Mapping[str, Any]]
+    ) -> list[AnyArray]:
+        """Predict `X_new` after fitting each candidate's parameters on prepared rows ``X, y``."""
+        return [clone(self).set_params(**c).fit(X, y).predict(X_new) for c in candidates]

@@ -1,0 +1,30 @@
+"""Classifiers: feature rows in, labels out; exact, and quick to select."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from featbench.plugins import PluginTable
+
+if TYPE_CHECKING:
+    from featbench.classifiers.baseline import Chance, Majority
+    from featbench.classifiers.knn import KNN
+    from featbench.classifiers.softmax import Softmax
+    from featbench.classifiers.svm import SVM
+
+__all__ = ["CLASSIFIERS", "KNN", "SVM", "Chance", "Majority", "Softmax"]
+
+CLASSIFIERS = PluginTable(
+    "classifier",
+    {
+        "knn": "featbench.classifiers.knn:KNN",
+        "svm": "featbench.classifiers.svm:SVM",
+        "softmax": "featbench.classifiers.softmax:Softmax",
+        "chance": "featbench.classifiers.baseline:Chance",
+        "majority": "featbench.classifiers.baseline:Majority",
+    },
+)
+
+
+def __getattr__(name: str) -> Any:
+    return CLASSIFIERS.own_class(name)

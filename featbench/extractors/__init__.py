@@ -1,0 +1,32 @@
+"""Extractors: images in, one float32 row an image out.
+
+Adding one takes three files: the module beside this one, its row in the table below, and its test.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from featbench.plugins import PluginTable
+
+if TYPE_CHECKING:
+    from featbench.extractors.color import HueHistogram
+    from featbench.extractors.concat import Concat
+    from featbench.extractors.hog import HOG
+    from featbench.extractors.raw import RawPixels
+
+__all__ = ["EXTRACTORS", "HOG", "Concat", "HueHistogram", "RawPixels"]
+
+EXTRACTORS = PluginTable(
+    "extractor",
+    {
+        "raw": "featbench.extractors.raw:RawPixels",
+        "hue": "featbench.extractors.color:HueHistogram",
+        "hog": "featbench.extractors.hog:HOG",
+        "concat": "featbench.extractors.concat:Concat",
+    },
+)
+
+
+def __getattr__(name: str) -> Any:
+    return EXTRACTORS.own_class(name)

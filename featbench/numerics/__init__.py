@@ -1,0 +1,1 @@
+"""Arithmetic that plug-ins share: threads, distances, losses, solvers."""
