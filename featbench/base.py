@@ -36,7 +36,7 @@ __all__ = ["Classifier", "Dataset", "DatasetLoader", "Extractor", "Fold", "Image
 _CHUNK = 1024
 
 
-class Extractor(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
+class Extractor(TransformerMixin, BaseEstimator, ABC):
     """Images in, one row of numbers an image out.
 
     A subclass implements `_extract` and `_n_features`, and `_fit` where it learns something. The base
@@ -155,7 +155,7 @@ class Extractor(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
     def _extract(self, images: ImageArray) -> FeatureMatrix:
         """Extract features of at least one image of the right shape."""
 
-    def _fit(self, images: ImageBatch, y: AnyArray | None) -> None:  # noqa: B027 - most learn nothing
+    def _fit(self, images: ImageBatch, y: AnyArray | None) -> None:
         """Learn from training images."""
 
 
@@ -263,7 +263,7 @@ class DatasetLoader(ABC):
         """
 
 
-class Classifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
+class Classifier(ClassifierMixin, BaseEstimator, ABC):
     """Feature rows in, labels out; a scikit-learn classifier.
 
     Attributes

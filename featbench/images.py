@@ -107,7 +107,7 @@ def check_images(images: Any, where: str) -> ImageBatch:
             must_be(where, "images", "a NumPy array, a list of equal images or an ImageSource", type(images))
         )
     if images.dtype != np.uint8:
-        remedy = "Convert first, for instance (images * 255).round().astype(numpy.uint8) for floats in [0, 1]."
+        remedy = "Floats in [0, 1] become (images * 255).round().astype(numpy.uint8)."
         raise InputError(must_be(where, "images", "of dtype uint8, 0 to 255", Shown(images.dtype), remedy))
     if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
         remedy = "A single image goes in as image[None]; drop an alpha channel with images[..., :3]."

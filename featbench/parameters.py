@@ -60,7 +60,7 @@ class Bounds:
 
 
 @cache
-def _annotations(cls: type) -> dict[str, Any]:
+def _annotations(cls: Any) -> dict[str, Any]:
     hints = get_type_hints(cls, include_extras=True)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
 

@@ -11,6 +11,7 @@ import os
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numba
@@ -76,7 +77,7 @@ def spread(work: Callable[[int, int], object], n: int, *, least: int = 1) -> Non
         return
     # Four ranges a thread, so that one slow core does not hold up the rest.
     edges = [n * i // (4 * parts) for i in range(4 * parts + 1)]
-    ranges = [(a, b) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+    ranges = [(a, b) for a, b in pairwise(edges) if b > a]
     with ThreadPoolExecutor(parts) as pool:
         for future in [pool.submit(work, a, b) for a, b in ranges]:
             future.result()

@@ -1,0 +1,50 @@
+"""What every test shares: one kernel thread a worker, and the way to the real images."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Before numpy is imported: as many workers as cores run side by side, each with one thread.
+for variable in ("FEATBENCH_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+import numpy as np
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def _data(folder: str) -> Path:
+    root = Path(os.environ.get("FEATBENCH_DATA") or REPOSITORY.parent / "shared" / "data")
+    path = root / folder
+    if path.is_dir():
+        return path
+    reason = f"{folder} is not under FEATBENCH_DATA or ../shared/data"
+    if os.environ.get("CI") == "true" and root.is_dir():
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def cifar10_root() -> Path:
+    """Folder of the original CIFAR-10 python batches."""
+    return _data("cifar-10-batches-py")
+
+
+@pytest.fixture(scope="session")
+def caltech_root() -> Path:
+    """Folder of twelve classes of Caltech-101."""
+    return _data("caltech101-12")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A generator that is the same in every run."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def repository() -> Path:
+    """Root of the checkout."""
+    return REPOSITORY
