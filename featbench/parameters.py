@@ -60,7 +60,7 @@ class Bounds:
 
 
 @cache
-def _annotations(cls: Any) -> dict[str, Any]:
+def _annotations(cls: type) -> dict[str, Any]:
     hints = get_type_hints(cls, include_extras=True)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
 
@@ -79,7 +79,8 @@ def check_parameters(plugin: Any) -> None:
         Naming the class, the parameter, what it must be and what came.
     """
     cls = type(plugin)
-    for name, annotation in _annotations(cls).items():
+    annotations: dict[str, Any] = _annotations(cls)  # type: ignore[arg-type]
+    for name, annotation in annotations.items():
         value = getattr(plugin, name)
         complaint = _complaint(annotation, value)
         if complaint:
