@@ -1,0 +1,71 @@
+"""The experiment file: read safely, overridden from the command line, validated whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from featbench.config.components import Component
+from featbench.config.document import Document, parse
+from featbench.config.experiment import Cell, Experiment, Folds, Holdout, Selection, Timing, read_experiment
+from featbench.config.overrides import apply_overrides
+from featbench.config.packaged import packaged_configs
+from featbench.errors import ConfigError, UnknownNameError
+
+__all__ = [
+    "Cell",
+    "Component",
+    "Document",
+    "Experiment",
+    "Folds",
+    "Holdout",
+    "Selection",
+    "Timing",
+    "load_experiment",
+    "packaged_configs",
+    "parse",
+    "read_experiment",
+]
+
+
+def load_experiment(config: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Read and validate an experiment.
+
+    Parameters
+    ----------
+    config : str or path
+        A file, or the name of a packaged config such as ``"hog_svm"`` or ``"cifar10/compare"``.
+    overrides : sequence of str, optional
+        ``path=value`` each, as of ``--set``.
+
+    Returns
+    -------
+    Experiment
+
+    Raises
+    ------
+    ConfigError
+        The file is not there, cannot be read, or says something that cannot be run.
+    """
+    path = _find(config)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{config}: cannot be read ({error}). Give a YAML file in UTF-8.") from error
+    document = apply_overrides(parse(text, str(config)), overrides)
+    return read_experiment(document, path.stem)
+
+
+def _find(config: str | Path) -> Path:
+    path = Path(config)
+    if path.is_file():
+        return path
+    packaged = packaged_configs()
+    name = str(config).removeprefix("configs/").removesuffix(".yaml")
+    if name in packaged:
+        return packaged[name]
+    if path.is_dir():
+        raise ConfigError(f"{config}: is a folder; an experiment is a YAML file in it.")
+    raise UnknownNameError(
+        str(config), "config (no such file, and no packaged config either)", name, packaged
+    )

@@ -1,0 +1,227 @@
+"""The folder of a run: cells that are whole or not there, and a ledger of opened test labels.
+
+::
+
+    DIR/cells/<cell_id>.json            one result, the truth; its file name is the cell's identity
+    DIR/cells/<cell_id>-<hash>.npz      its arrays, written before the result that names them
+    DIR/ledger.jsonl                    one line for each opening of test labels
+    DIR/run.json                        which cells make up the run, and how it was started
+    DIR/results.*, DIR/report.html      derived, made anew from the cells
+
+Every file is written beside its place, flushed to the disk and renamed, so that a reader sees the old
+file or the new one. Arrays are read with ``allow_pickle=False``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from featbench.errors import StoreError
+from featbench.types import AnyArray
+
+__all__ = ["Store", "read_json", "write_atomic"]
+
+SCHEMA = 1
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a file so that at any moment the old content or the new stands there, whole.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made where it is missing.
+    content : str or bytes
+        Text is written as UTF-8.
+
+    Raises
+    ------
+    StoreError
+        The folder cannot be written: a full disk, no permission; nothing is left behind.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise StoreError(
+            f"{path}: cannot be written ({error.strerror or error}). Nothing half-written was left; free "
+            "space or choose another folder with --output, then run again: finished cells are kept."
+        ) from error
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of a run.
+
+    Raises
+    ------
+    StoreError
+        It cannot be read, or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"{path}: is not a result that featbench wrote ({error}). Remove it and run again."
+        ) from error
+
+
+class Store:
+    """The folder that a run writes to.
+
+    Parameters
+    ----------
+    root : path
+        Made when something is first written.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        self._lock: Any = None
+
+    def __enter__(self) -> Self:
+        """Take the folder for this process alone."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.root / ".lock").open("a")
+        except OSError as error:
+            raise StoreError(
+                f"{self.root}: cannot be written ({error.strerror}). Choose --output."
+            ) from error
+        with contextlib.suppress(ImportError):  # no such lock on Windows
+            import fcntl
+
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                self._lock.close()
+                raise StoreError(
+                    f"{self.root}: another run is writing here. Wait for it, or choose another --output."
+                ) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.close()
+
+    def write_cell(self, record: Mapping[str, Any], arrays: Mapping[str, AnyArray] | None = None) -> None:
+        """Write one finished cell; a cell of that name that was there before is replaced.
+
+        Parameters
+        ----------
+        record : mapping
+            JSON's types, with its ``cell_id``.
+        arrays : mapping of str to ndarray, optional
+            Predictions, curves, pictures.
+        """
+        cell_id = record["cell_id"]
+        record = {"schema": SCHEMA, **record, "arrays": None}
+        if arrays:
+            buffer = io.BytesIO()
+            np.savez_compressed(buffer, **{k: np.asarray(v) for k, v in arrays.items()})
+            content = buffer.getvalue()
+            record["arrays"] = f"{cell_id}-{hashlib.sha256(content).hexdigest()[:12]}.npz"
+            write_atomic(self.root / "cells" / record["arrays"], content)
+        write_atomic(self.root / "cells" / f"{cell_id}.json", to_json(record))
+        for old in (self.root / "cells").glob(f"{cell_id}-*.npz"):
+            if old.name != record["arrays"]:
+                old.unlink(missing_ok=True)
+
+    def read_cell(self, cell_id: str) -> dict[str, Any] | None:
+        """Return a cell's record, or None where there is none."""
+        path = self.root / "cells" / f"{cell_id}.json"
+        if not path.exists():
+            return None
+        record = read_json(path)
+        if not isinstance(record, dict) or record.get("schema") != SCHEMA or record.get("cell_id") != cell_id:
+            raise StoreError(f"{path}: is not a cell of this version. Remove it and run again.")
+        return record
+
+    def read_arrays(self, record: Mapping[str, Any]) -> dict[str, AnyArray]:
+        """Return the arrays of a cell; empty where it has none."""
+        if not record.get("arrays"):
+            return {}
+        path = self.root / "cells" / Path(record["arrays"]).name
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        except (OSError, ValueError, EOFError) as error:
+            raise StoreError(f"{path}: cannot be read ({error}). Run the cell again with --force.") from error
+
+    def cells(self) -> Iterator[dict[str, Any]]:
+        """Yield the record of every cell in the folder, by name."""
+        for path in sorted((self.root / "cells").glob("*.json")):
+            record = self.read_cell(path.stem)
+            if record is not None:
+                yield record
+
+    def enter_opening(self, line: Mapping[str, Any]) -> None:
+        """Write one opening of test labels into the ledger, on the disk before this returns."""
+        path = self.root / "ledger.jsonl"
+        try:
+            torn = path.exists() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
+            with path.open("a", encoding="utf-8") as file:
+                # A line that a crash tore off is ended, so that it spoils no other.
+                file.write(("\n" if torn else "") + json.dumps(dict(line), sort_keys=True) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise StoreError(
+                f"{path}: cannot be written ({error.strerror}); test labels stay closed. Free space or choose "
+                "another --output."
+            ) from error
+
+    def openings(self) -> list[dict[str, Any]]:
+        """Return the ledger, oldest first; a line torn by a crash counts as an opening of unknown data."""
+        path = self.root / "ledger.jsonl"
+        if not path.exists():
+            return []
+        lines = []
+        for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                line = json.loads(text)
+            except ValueError:
+                line = {"dataset": "unknown", "torn": True}
+            lines.append(line)
+        return lines
+
+
+def to_json(value: Any) -> str:
+    """Write JSON that any reader takes: no NaN, keys as given, NumPy numbers as plain ones."""
+    return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
