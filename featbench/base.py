@@ -285,6 +285,23 @@ class Classifier(ClassifierMixin, BaseEstimator, ABC):
     def predict(self, X: AnyArray) -> AnyArray:
         """Return the label of each row."""
 
+    def refuses(self, candidate: Mapping[str, Any], n_rows: int) -> str | None:  # noqa: ARG002 - for overriding
+        """Say which hyperparameter cannot be used on so few training rows, or None where all can.
+
+        Parameters
+        ----------
+        candidate : mapping
+            Hyperparameters that selection means to set.
+        n_rows : int
+            Training rows of the smallest fold.
+
+        Returns
+        -------
+        str or None
+            Such as ``"n_neighbors = 100: more than the 80 training rows of a fold"``.
+        """
+        return None
+
     def fit_path(
         self,
         X: AnyArray,

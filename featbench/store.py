@@ -29,7 +29,7 @@ import numpy as np
 from featbench.errors import StoreError
 from featbench.types import AnyArray
 
-__all__ = ["Store", "read_json", "write_atomic"]
+__all__ = ["Store", "read_json", "to_json", "write_atomic"]
 
 SCHEMA = 1
 
@@ -126,6 +126,28 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self._lock.close()
 
+    def write_run(self, description: Mapping[str, Any]) -> None:
+        """Write which cells make up the run; their order is that of the tables."""
+        write_atomic(self.root / "run.json", to_json({"schema": SCHEMA, **description}))
+
+    def read_run(self) -> dict[str, Any]:
+        """Return what `write_run` wrote.
+
+        Raises
+        ------
+        StoreError
+            The folder is not that of a run.
+        """
+        path = self.root / "run.json"
+        if not path.is_file():
+            raise StoreError(
+                f"{self.root}: holds no run (no run.json). Give a folder that `featbench run` wrote."
+            )
+        description = read_json(path)
+        if not isinstance(description, dict) or not isinstance(description.get("cells"), list):
+            raise StoreError(f"{path}: does not describe a run of this version. Run again.")
+        return description
+
     def write_cell(self, record: Mapping[str, Any], arrays: Mapping[str, AnyArray] | None = None) -> None:
         """Write one finished cell; a cell of that name that was there before is replaced.
 
@@ -140,7 +162,7 @@ class Store:
         record = {"schema": SCHEMA, **record, "arrays": None}
         if arrays:
             buffer = io.BytesIO()
-            np.savez_compressed(buffer, **{k: np.asarray(v) for k, v in arrays.items()})
+            np.savez_compressed(buffer, allow_pickle=False, **{k: np.asarray(v) for k, v in arrays.items()})
             content = buffer.getvalue()
             record["arrays"] = f"{cell_id}-{hashlib.sha256(content).hexdigest()[:12]}.npz"
             write_atomic(self.root / "cells" / record["arrays"], content)

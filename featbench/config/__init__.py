@@ -66,6 +66,4 @@ def _find(config: str | Path) -> Path:
         return packaged[name]
     if path.is_dir():
         raise ConfigError(f"{config}: is a folder; an experiment is a YAML file in it.")
-    raise UnknownNameError(
-        str(config), "config (no such file, and no packaged config either)", name, packaged
-    )
+    raise UnknownNameError(str(config), "config (neither a file nor a packaged one)", name, packaged)

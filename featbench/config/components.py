@@ -61,10 +61,7 @@ class Component:
     @property
     def label(self) -> str:
         """A short name for tables: the plug-in with the parameters that differ from its defaults."""
-        if self.parts:
-            name = " & ".join(part.label for part in self.parts)
-        else:
-            name = self.name
+        name = " & ".join(part.label for part in self.parts) or self.name
         defaults = {p: spec.default for p, spec in parameters_of(self.cls).items()}
         told = [f"{k}={_short(v)}" for k, v in self.params.items() if v != defaults.get(k)]
         return f"{name}({', '.join(told)})" if told else name

@@ -10,15 +10,25 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len, Lt
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from featbench.config.components import Component, read_component, validation_problems
+from featbench.config.components import Component, parameters_of, read_component, validation_problems
 from featbench.config.document import Document, KeyPath
 from featbench.config.search import candidates_of, read_space
 from featbench.errors import ConfigError, Shown, must_be, nearest
 from featbench.preprocessing import PREPROCESSORS
 
-__all__ = ["PLURALS", "Cell", "Experiment", "Folds", "Holdout", "Selection", "Timing", "read_experiment"]
+__all__ = [
+    "PLURALS",
+    "Cell",
+    "Experiment",
+    "Folds",
+    "Holdout",
+    "Selection",
+    "Timing",
+    "read_experiment",
+    "settings_schema",
+]
 
 PLURALS = {
     "dataset": "datasets",
@@ -59,6 +69,16 @@ class _Settings(_Section):
     seeds: Annotated[list[Annotated[int, Ge(0), Lt(2**32)]], Len(1, 1000)] = Field(default=[0])
     splits: Annotated[int, Ge(2), Le(100)] | None = None
     timing: Timing = Timing()
+
+
+def settings_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the keys that are not plug-ins."""
+    schema = _Settings.model_json_schema()
+    definitions = schema.get("$defs", {})
+    return {
+        key: definitions.get(str(described.get("$ref", "")).rpartition("/")[2], described)
+        for key, described in schema["properties"].items()
+    }
 
 
 @dataclass(frozen=True)
@@ -128,8 +148,8 @@ class Experiment:
     def cells(self) -> Iterator[Cell]:
         """Yield every cell, those that share a stage one after another."""
         for dataset in self.datasets:
-            for split in range(self.splits or 1):
-                for seed in self.seeds:
+            for seed in self.seeds:
+                for split in range(self.splits or 1):
                     yield from self._cells_of(dataset, split, seed)
 
     def _cells_of(self, dataset: Component, split: int, seed: int) -> Iterator[Cell]:
@@ -261,14 +281,12 @@ def _read_preprocesses(
 
 def _read_selection(document: Document, value: Any, problems: list[str]) -> Selection:
     if isinstance(value, dict):
-        model = {"folds": Folds, "holdout": Holdout}.get(next(iter(value), ""))
-        if model is not None:
-            try:
-                return TypeAdapter(model).validate_python(value)
-            except ValidationError as error:
-                place: KeyPath = ("selection",)
-                problems.extend(validation_problems(document, place, error, known=model.model_fields))
-                return Folds()
+        model: type[Folds] | type[Holdout] = Holdout if "holdout" in value else Folds
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            problems.extend(validation_problems(document, ("selection",), error, known=("folds", "holdout")))
+            return Folds()
     elif value == "none":
         return "none"
     wanted = "{folds: 5}, {holdout: 0.2} or none"
@@ -280,8 +298,6 @@ def _check_search(
     document: Document, common: Mapping[str, Any], classifiers: list[Component], problems: list[str]
 ) -> None:
     """Refuse a common hyperparameter that no classifier has, or that all fix."""
-    from featbench.config.components import parameters_of
-
     names = {n for c in classifiers for n in parameters_of(c.cls)}
     for name in common:
         place = document.where(("search", name))

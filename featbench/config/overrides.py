@@ -44,7 +44,7 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> Document:
             raise ConfigError(must_be("--set", "an override", wanted, override))
         value = parse_value(text, f"--set {override}")
         if len(path) == 1:  # naming one replaces naming several, and the other way round
-            data.pop(PLURALS.get(path[0]) or _SINGULARS.get(path[0]), None)
+            data.pop(PLURALS.get(path[0], _SINGULARS.get(path[0], "")), None)
         _put(data, path, value, override)
         marks[path] = override
     return Document(document.name, data, document.lines, marks)

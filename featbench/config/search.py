@@ -122,10 +122,10 @@ def candidates_of(
         return ({},)
     # One value at a time: whether a combination is possible is for the classifier to say when it is fitted.
     wrong: dict[str, None] = {}
+    written: KeyPath = (*path, "search") if component.search is not None else ("search",)
     for name, values in space.items():
         for value in values:
-            place = (*path, "search") if component.search is not None else ("search",)
-            found = parameter_problems(document, place, component.cls, {**component.params, name: value})
+            found = parameter_problems(document, written, component.cls, {**component.params, name: value})
             wrong.update(dict.fromkeys(found))
     problems.extend(wrong)
     return tuple(dict(zip(space, values, strict=True)) for values in itertools.product(*space.values()))

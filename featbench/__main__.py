@@ -1,0 +1,5 @@
+"""``python -m featbench`` is ``featbench``."""
+
+from featbench.cli import main
+
+main()

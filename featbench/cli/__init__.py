@@ -1,0 +1,89 @@
+"""The command line: flags in, messages and exit codes out; everything else lives below.
+
+Exit codes: 0; 1 it ran, but a cell failed or a gate was exceeded; 2 usage or config; 3 data;
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from featbench.cli import compare, data, env, init, listing, report, run, schema, trying
+from featbench.cli.console import print_error
+from featbench.errors import FeatbenchError
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    name="featbench",
+    help="Classical image features before interchangeable classifiers, with accuracy and cost.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import featbench
+
+        typer.echo(featbench.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Classical image features before interchangeable classifiers, with accuracy and cost."""
+
+
+app.command("run")(run.run)
+app.command("try")(trying.try_folder)
+app.command("init")(init.init)
+app.command("list")(listing.list_plugins)
+app.command("info")(listing.info)
+app.command("report")(report.report)
+app.command("compare")(compare.compare)
+app.command("schema")(schema.schema)
+app.command("env")(env.env)
+app.add_typer(data.app, name="data")
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    debug = "--debug" in sys.argv
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    sys.exit(_code(arguments, debug))
+
+
+def _code(arguments: list[str], debug: bool) -> int:
+    try:
+        result = app(arguments, prog_name="featbench", standalone_mode=False)
+    except FeatbenchError as error:
+        if debug:
+            raise
+        print_error(str(error))
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        print_error("interrupted. What was finished is kept; the same command goes on from there.")
+        return 130
+    except typer.TyperException as error:  # a verb, a flag or a value that is not there
+        print_error(f"{error} `featbench --help` lists the verbs, `featbench VERB --help` its flags.")
+        return 2
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        print_error(
+            f"{type(error).__name__}: {error}\nThis is a fault of featbench. Run again with --debug for the "
+            "traceback, and report it."
+        )
+        return 1
+    return result if isinstance(result, int) else 0

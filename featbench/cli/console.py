@@ -1,0 +1,76 @@
+"""What the terminal shows: tables for people, tab-separated lines for programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from featbench.report.summary import Summary
+from featbench.report.table import COLUMNS, caption, footnotes, verdict
+from featbench.text import printable
+
+__all__ = ["notice", "print_error", "print_rows", "print_summary"]
+
+# On a terminal under this width the columns that matter least are left out, rather than folded.
+_COMPACT = ("chosen", "fit s", "dim", "peak MB", "train %")
+
+
+def notice(text: str) -> None:
+    """Say something on standard error, where it is in nobody's way."""
+    Console(stderr=True, highlight=False).print(Text(printable(text)), soft_wrap=True)
+
+
+def print_error(text: str) -> None:
+    """Print an error, a line a problem, on standard error."""
+    console = Console(stderr=True, highlight=False)
+    for number, line in enumerate(text.splitlines()):
+        prefix = Text("error: ", style="bold red") if number == 0 else Text("       ")
+        console.print(prefix + Text(printable(line)), soft_wrap=True)
+
+
+def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool] = ()) -> None:
+    """Print a table; without a terminal, a line of tab-separated cells a row.
+
+    Parameters
+    ----------
+    headings : sequence of str
+        One a column.
+    rows : sequence of sequence of str
+        Shown as they are, control characters disarmed; nothing in them is markup.
+    numeric : sequence of bool, optional
+        Which columns stand to the right.
+    """
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        for row in (headings, *rows):
+            sys.stdout.write("\t".join(printable(cell) for cell in row) + "\n")
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, heading in enumerate(headings):
+        right = number < len(numeric) and numeric[number]
+        table.add_column(heading, justify="right" if right else "left", no_wrap=right, overflow="fold")
+    for row in rows:
+        starred = any(cell.startswith("★") for cell in row)
+        table.add_row(*(Text(printable(cell)) for cell in row), style="bold" if starred else None)
+    console.print(table)
+
+
+def print_summary(summary: Summary) -> None:
+    """Print each data set's table and verdict on standard output, the notes on standard error."""
+    console = Console(highlight=False)
+    columns = [
+        c for c in COLUMNS if not console.is_terminal or console.width >= 130 or c.heading not in _COMPACT
+    ]
+    for dataset in summary.datasets:
+        if console.is_terminal:
+            console.print(Text(printable(caption(dataset)), style="bold"))
+        rows = [[column.show(line) for column in columns] for line in dataset.lines]
+        print_rows([c.heading for c in columns], rows, [c.numeric for c in columns])
+        notice(verdict(dataset))
+    for note in footnotes(summary):
+        notice(f"· {note}")

@@ -1,0 +1,98 @@
+"""``featbench list`` and ``featbench info NAME``: what there is, and what it takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from featbench.classifiers import CLASSIFIERS
+from featbench.cli.console import print_rows
+from featbench.datasets import DATASETS
+from featbench.errors import FeatbenchError, UnknownNameError
+from featbench.extractors import EXTRACTORS
+
+if TYPE_CHECKING:
+    from featbench.plugins import PluginTable
+
+__all__ = ["info", "list_plugins"]
+
+_TABLES: tuple[PluginTable, ...] = (DATASETS, EXTRACTORS, CLASSIFIERS)
+
+
+def list_plugins(
+    check: Annotated[
+        bool, typer.Option("--check", help="Import each, and tell which fails and why.")
+    ] = False,
+) -> int:
+    """List data sets, extractors and classifiers, those of other packages too."""
+    headings = ["kind", "name", "from"]
+    rows = []
+    failed = False
+    for table in _TABLES:
+        for row in table.rows().values():
+            cells = [table.kind, row.name, row.distribution]
+            if check:
+                state = _state(table, row.name)
+                failed |= state != "ok"
+                cells.append(state)
+            rows.append(cells)
+    print_rows([*headings, "state"] if check else headings, rows)
+    return 1 if failed else 0
+
+
+def _state(table: PluginTable, name: str) -> str:
+    try:
+        table.load(name)
+    except FeatbenchError as error:
+        return str(error)
+    return "ok"
+
+
+def info(name: Annotated[str, typer.Argument(help="A name that `featbench list` shows.")]) -> None:
+    """Show what a plug-in does, its parameters, and where it comes from."""
+    tables = [table for table in _TABLES if name in table]
+    if not tables:
+        raise UnknownNameError("info", "name", name, [n for table in _TABLES for n in table.rows()])
+    for table in tables:
+        _show(table.kind, name, table.load(name))
+
+
+def _show(kind: str, name: str, cls: type[Any]) -> None:
+    import inspect
+
+    from featbench.docstrings import read_docstring
+
+    documentation = read_docstring(cls)
+    typer.echo(f"{name} ({kind}, {cls.__module__}.{cls.__qualname__})\n{documentation.summary}\n")
+    rows = []
+    for parameter in inspect.signature(cls).parameters.values():
+        default = "required" if parameter.default is parameter.empty else repr(parameter.default)
+        meaning = documentation.parameters.get(parameter.name, "")
+        rows.append([parameter.name, _type_name(parameter.annotation), default, meaning])
+    print_rows(["parameter", "type", "default", "meaning"], rows)
+    if getattr(cls, "default_search", None):
+        searched = "; ".join(f"{k}: {', '.join(map(_number, v))}" for k, v in cls.default_search.items())
+        typer.echo(f"Searched by default: {searched}\n")
+    if documentation.references:
+        typer.echo(f"Source\n{documentation.references}\n")
+
+
+def _type_name(annotation: Any) -> str:
+    """Return an annotation as a person would say it: ``int ≥ 1``, ``"l1" | "l2"``."""
+    import re
+
+    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+    text = re.sub(r"Literal\[([^\]]*)\]", lambda m: m[1].replace(", ", " | "), text)
+    text = re.sub(r"Annotated\[([^,\]]+), Bounds\(([^)]*)\)\]", lambda m: f"{m[1]} {_bounds(m[2])}", text)
+    return text.replace("'", '"')
+
+
+def _bounds(arguments: str) -> str:
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    pairs = [pair.split("=") for pair in arguments.split(", ")]
+    return " and ".join(f"{signs[name]} {value}" for name, value in pairs)
+
+
+def _number(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

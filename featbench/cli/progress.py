@@ -1,0 +1,112 @@
+"""Progress on standard error, with a time left that is told only when it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from featbench.config import Cell
+from featbench.text import printable
+
+__all__ = ["Estimate", "TerminalProgress"]
+
+
+class Estimate:
+    """How long the rest will take, from what the parts took that are done.
+
+    A cell's seconds belong to its classifier, and those of the first cell on an extractor's features
+    include the features; what was never seen is taken for the mean of its kind.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        All of the run, in order.
+    """
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self._left = [self._key(before, cell) for before, cell in zip([None, *cells], cells, strict=False)]
+        self._seen: dict[tuple[str, str], list[float]] = {}
+
+    @staticmethod
+    def _key(before: Cell | None, cell: Cell) -> tuple[str, str]:
+        same = before is not None and (before.dataset, before.split, before.seed, before.extractor) == (
+            cell.dataset, cell.split, cell.seed, cell.extractor,
+        )  # fmt: skip
+        extractor = "" if same else cell.extractor.label if cell.extractor else "none"
+        return extractor, cell.classifier.name
+
+    def done(self, seconds: float, *, reused: bool) -> None:
+        """Note that the next cell is done; one that was there already teaches nothing."""
+        key = self._left.pop(0)
+        if not reused:
+            self._seen.setdefault(key, []).append(seconds)
+
+    def seconds_left(self) -> float | None:
+        """Return the seconds that the rest will take, or None before a cell with an extractor is done."""
+        seen = [s for (extractor, _), times in self._seen.items() for s in times if extractor != "none"]
+        if not seen:
+            return None
+        typical = sum(seen) / len(seen)
+        return sum(self._mean(key, typical) for key in self._left)
+
+    def _mean(self, key: tuple[str, str], typical: float) -> float:
+        times = self._seen.get(key)
+        return sum(times) / len(times) if times else typical
+
+
+class TerminalProgress:
+    """A line that moves on a terminal; elsewhere a line a finished cell."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._estimate = Estimate([])
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("starting", total=None, left="")
+        self._n_done = 0
+        self._n = 0
+
+    def begin(self, cells: Sequence[Cell]) -> None:
+        """Start the line."""
+        self._estimate = Estimate(cells)
+        self._n = len(cells)
+        self._bar.update(self._task, total=len(cells))
+        if self._console.is_terminal:
+            self._bar.start()
+
+    def stage(self, text: str) -> None:
+        """Show what is being worked on."""
+        self._bar.update(self._task, description=printable(text)[:60])
+
+    def cell(self, cell: Cell, record: dict[str, Any], seconds: float, *, reused: bool) -> None:
+        """Move on by a cell."""
+        self._estimate.done(seconds, reused=reused)
+        self._n_done += 1
+        left = self._estimate.seconds_left()
+        told = "" if left is None or self._n_done == self._n else f"about {spoken(left)} left"
+        self._bar.update(self._task, advance=1, left=told)
+        if not self._console.is_terminal:
+            what = "already there" if reused else f"{record['status']} in {seconds:.1f} s"
+            line = f"[{self._n_done}/{self._n}] {cell.label}: {what}{'; ' + told if told else ''}"
+            self._console.print(printable(line), markup=False, soft_wrap=True)
+
+    def end(self) -> None:
+        """Clear the line."""
+        self._bar.stop()
+
+
+def spoken(seconds: float) -> str:
+    """Return ``40 s``, ``5 min`` or ``2.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,94 @@
+"""The JSON Schema of an experiment, for editors: completion, types, meanings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.errors import PydanticSchemaGenerationError
+
+from featbench.config.components import TABLES
+from featbench.config.experiment import PLURALS, Folds, Holdout, settings_schema
+from featbench.docstrings import read_docstring
+from featbench.errors import FeatbenchError
+from featbench.preprocessing import PREPROCESSORS
+
+__all__ = ["experiment_schema"]
+
+
+def experiment_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of an experiment file.
+
+    Returns
+    -------
+    dict
+        With every registered plug-in that can be imported, its parameters, types, bounds and meanings.
+    """
+    definitions: dict[str, Any] = {}
+    for kind in TABLES:
+        definitions[kind] = _kind(kind, definitions)
+    definitions["preprocess"] = {"enum": list(PREPROCESSORS)}
+    definitions["space"] = _space()
+    properties: dict[str, Any] = settings_schema()
+    for kind, plural in PLURALS.items():
+        reference = {"$ref": f"#/$defs/{kind}"}
+        properties[kind] = reference
+        properties[plural] = {"type": "array", "items": reference, "minItems": 1}
+    properties["search"] = {"$ref": "#/$defs/space"}
+    properties["selection"] = {
+        "anyOf": [Folds.model_json_schema(), Holdout.model_json_schema(), {"const": "none"}]
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "featbench experiment",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        "allOf": [
+            {"oneOf": [{"required": [kind]}, {"required": [PLURALS[kind]]}]}
+            for kind in ("dataset", "extractor", "classifier")
+        ],
+        "$defs": definitions,
+    }
+
+
+def _kind(kind: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    names = [name for name in TABLES[kind].rows() if name != "concat"]
+    options: list[dict[str, Any]] = [{"enum": names}]
+    for name in names:
+        try:
+            cls = TABLES[kind].load(name)
+            schema = TypeAdapter(cls).json_schema(ref_template="#/$defs/{model}")
+        except (FeatbenchError, PydanticSchemaGenerationError):
+            continue  # `featbench list --check` tells what is wrong with it
+        definitions.update(schema.pop("$defs", {}))
+        options.append(_named(name, kind, cls, schema))
+    if kind == "extractor":
+        part = {"type": "array", "items": {"$ref": "#/$defs/extractor"}, "minItems": 2}
+        options.append({"type": "object", "properties": {"concat": part}, "required": ["concat"]})
+    return {"anyOf": options}
+
+
+def _named(name: str, kind: str, cls: type[Any], schema: dict[str, Any]) -> dict[str, Any]:
+    documentation = read_docstring(cls)
+    properties = schema.get("properties", {})
+    for parameter, described in properties.items():
+        if documentation.parameters.get(parameter):
+            described["description"] = documentation.parameters[parameter]
+    properties = {"name": {"const": name}, **properties}
+    if kind == "classifier":
+        properties["search"] = {"$ref": "#/$defs/space"}
+    return {
+        "type": "object",
+        "title": name,
+        "description": documentation.summary,
+        "properties": properties,
+        "required": ["name", *schema.get("required", [])],
+        "additionalProperties": False,
+    }
+
+
+def _space() -> dict[str, Any]:
+    ends = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
+    ranges = [{"type": "object", "properties": {k: ends}, "required": [k]} for k in ("log", "linear")]
+    return {"type": "object", "additionalProperties": {"anyOf": [{"type": "array", "minItems": 1}, *ranges]}}

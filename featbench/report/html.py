@@ -1,0 +1,80 @@
+"""One page that stands alone: no script, no network, everything escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from featbench.report.figures import selection_curve
+from featbench.report.summary import DatasetSummary, Line, Summary
+from featbench.report.table import COLUMNS, caption, footnotes, verdict
+from featbench.text import printable
+
+__all__ = ["as_html"]
+
+_MAX_CLASSES = 40  # a larger confusion matrix is unreadable on a page
+
+
+def as_html(summary: Summary) -> str:
+    """Return the report as one HTML page.
+
+    Parameters
+    ----------
+    summary : Summary
+
+    Returns
+    -------
+    str
+        Text from data sets is escaped by the template engine and freed of control characters.
+    """
+    environment = Environment(
+        loader=PackageLoader("featbench.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )
+    return environment.get_template("page.html").render(
+        run=summary.run,
+        columns=COLUMNS,
+        datasets=[_dataset(dataset) for dataset in summary.datasets],
+        footnotes=footnotes(summary),
+        environment=_facts(summary.run.get("environment") or {}),
+        openings=summary.openings,
+    )
+
+
+def _dataset(dataset: DatasetSummary) -> dict[str, Any]:
+    curves = [(line.label, selection_curve(line)) for line in dataset.lines]
+    return {
+        "caption": caption(dataset),
+        "verdict": verdict(dataset),
+        "lines": [{"line": line, "cells": [c.show(line) for c in COLUMNS]} for line in dataset.lines],
+        # matplotlib escapes the text that it draws, and nothing else goes in.
+        "curves": [(label, Markup(svg)) for label, svg in curves if svg],  # noqa: S704
+        "confusion": _confusion(dataset.recommended, dataset.data),
+        "data": dataset.data,
+    }
+
+
+def _confusion(line: Line | None, data: Mapping[str, Any]) -> dict[str, Any] | None:
+    classes = list(data.get("classes") or ())
+    if line is None or not 2 <= len(classes) <= _MAX_CLASSES:
+        return None
+    rows = line.done[0]["scores"]["confusion"]
+    shaded = [[(count, count / max(1, sum(row))) for count in row] for row in rows]
+    return {"label": line.label, "classes": classes, "rows": list(zip(classes, shaded, strict=True))}
+
+
+def _facts(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
+    facts = []
+    for name, value in environment.items():
+        if isinstance(value, Mapping):
+            value = ", ".join(f"{k} {v}" for k, v in value.items())
+        if value is not None:
+            facts.append((name, str(value)))
+    return facts

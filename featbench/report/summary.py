@@ -1,0 +1,189 @@
+"""What a folder of results says, before it is put into a table, a file or a page.
+
+Cells that differ only in split and seed are one line. The recommended line is the one that validation
+chose; its test figure is what counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from featbench.store import Store
+
+__all__ = ["DatasetSummary", "Line", "Summary", "summarize_run"]
+
+_TRAINING = ("fit_extractor", "transform_train", "preprocess", "search", "fit")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One pipeline on one data set, over its splits and seeds.
+
+    Attributes
+    ----------
+    label : str
+    records : tuple of dict
+        Its cells; the figures below are means over those that finished.
+    recommended : bool
+        Whether validation chose it.
+    """
+
+    label: str
+    records: tuple[Mapping[str, Any], ...]
+    recommended: bool = False
+
+    @property
+    def done(self) -> list[Mapping[str, Any]]:
+        """The cells that finished."""
+        return [r for r in self.records if r["status"] == "ok"]
+
+    @property
+    def status(self) -> str:
+        """``ok``, or what befell the first cell that did not finish."""
+        return next((r["status"] for r in self.records if r["status"] != "ok"), "ok")
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it looks at no image: the rows of chance and majority."""
+        return not self.records[0].get("extractor")
+
+    def values(self, name: str) -> list[float]:
+        """Return a figure of each finished cell that has it."""
+        return [r[name] for r in self.done if r.get(name) is not None]
+
+    def mean(self, name: str) -> float | None:
+        """Return the mean of a figure, or None."""
+        values = self.values(name)
+        return float(np.mean(values)) if values else None
+
+    def deviation(self, name: str) -> float | None:
+        """Return the standard deviation of a figure over splits and seeds, or None for fewer than two."""
+        values = self.values(name)
+        return float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+    def seconds(self, *phases: str) -> float | None:
+        """Return the seconds that phases took together, as a mean over cells."""
+        totals = [
+            sum(r["phases"][p]["seconds"] for p in phases if p in r["phases"])
+            for r in self.done
+            if any(p in r["phases"] for p in phases)
+        ]
+        return float(np.mean(totals)) if totals else None
+
+    @property
+    def training_seconds(self) -> float | None:
+        """Seconds from decoded training images to a fitted, selected pipeline."""
+        return None if self.is_baseline else self.seconds(*_TRAINING)
+
+    @property
+    def chosen(self) -> str:
+        """The hyperparameters that validation chose, of each cell where they differ."""
+        texts = []
+        for record in self.done:
+            parameters = record["selection"]["parameters"]
+            texts.append(", ".join(f"{k} = {_number(v)}" for k, v in parameters.items()))
+        return "; ".join(dict.fromkeys(t for t in texts if t))
+
+
+@dataclass(frozen=True)
+class DatasetSummary:
+    """The lines of one data set, best validation first, baselines last."""
+
+    name: str
+    data: Mapping[str, Any]
+    lines: tuple[Line, ...]
+
+    @property
+    def recommended(self) -> Line | None:
+        """The line that validation chose."""
+        return next((line for line in self.lines if line.recommended), None)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All that a folder says.
+
+    Attributes
+    ----------
+    run : dict
+        How it was started.
+    datasets : tuple of DatasetSummary
+    records : tuple of dict
+        Every cell of the run that is there, in its order.
+    n_missing : int
+        Cells of the run that are not there (yet).
+    n_foreign : int
+        Cells in the folder that belong to another experiment; they are kept and not shown.
+    openings : tuple of dict
+        The ledger.
+    """
+
+    run: Mapping[str, Any]
+    datasets: tuple[DatasetSummary, ...]
+    records: tuple[Mapping[str, Any], ...]
+    n_missing: int
+    n_foreign: int
+    openings: tuple[Mapping[str, Any], ...]
+
+
+def summarize_run(store: Store) -> Summary:
+    """Read a folder of results.
+
+    Parameters
+    ----------
+    store : Store
+        The folder; only read.
+
+    Returns
+    -------
+    Summary
+
+    Raises
+    ------
+    StoreError
+        The folder holds no run, or a file in it is not one of ours.
+    """
+    run = store.read_run()
+    wanted = run["cells"]
+    found = {record["cell_id"]: record for record in store.cells()}
+    records = [found[cell_id] for cell_id in wanted if cell_id in found]
+    names = dict.fromkeys(r["dataset"] for r in records)
+    return Summary(
+        run=run,
+        datasets=tuple(_dataset(name, [r for r in records if r["dataset"] == name]) for name in names),
+        records=tuple(records),
+        n_missing=len(wanted) - len(records),
+        n_foreign=len(found.keys() - set(wanted)),
+        openings=tuple(store.openings()),
+    )
+
+
+def _dataset(name: str, records: Sequence[Mapping[str, Any]]) -> DatasetSummary:
+    by_pipeline: dict[str, list[Mapping[str, Any]]] = {}
+    for record in records:
+        by_pipeline.setdefault(record["label"], []).append(record)
+    lines = [Line(label, tuple(cells)) for label, cells in by_pipeline.items()]
+    best = max((_rank(line) for line in lines), default=(0, 0.0))
+    marked = [
+        Line(line.label, line.records, recommended=best[0] > 0 and _rank(line) == best) for line in lines
+    ]
+    marked.sort(key=lambda line: _rank(line), reverse=True)
+    return DatasetSummary(name, records[0].get("data") or {}, tuple(marked))
+
+
+def _rank(line: Line) -> tuple[int, float]:
+    """Rank validated pipelines by validation accuracy; then those without one, failures, baselines."""
+    accuracy = line.mean("val_accuracy")
+    if line.is_baseline:
+        return (-2, line.mean("test_accuracy") or 0.0)
+    if line.status != "ok":
+        return (-1, 0.0)
+    return (1, accuracy) if accuracy is not None else (0, line.mean("test_accuracy") or 0.0)
+
+
+def _number(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,139 @@
+"""The table that the terminal, Markdown and the page show alike: its columns and how figures are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from featbench.report.summary import DatasetSummary, Line, Summary
+
+__all__ = ["COLUMNS", "Column", "caption", "footnotes", "verdict"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its heading, what it means, how a line fills it."""
+
+    heading: str
+    meaning: str
+    show: Callable[[Line], str]
+    numeric: bool = True
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """Return ``54.3``, or an empty text for None."""
+    return "" if value is None else f"{100 * value:.{digits}f}"
+
+
+def seconds(value: float | None) -> str:
+    """Return seconds with two to three significant digits."""
+    return "" if value is None else figure(value)
+
+
+def figure(value: float | None) -> str:
+    """Return a positive number with about three significant digits and no exponent."""
+    if value is None:
+        return ""
+    for limit, digits in ((0.01, 4), (0.1, 3), (10, 2), (100, 1)):
+        if abs(value) < limit:
+            return f"{value:.{digits}f}"
+    return f"{value:,.0f}"
+
+
+def spread(line: Line, name: str) -> str:
+    """Return a mean accuracy, with its deviation over splits and seeds where there are several."""
+    text = percent(line.mean(name))
+    deviation = line.deviation(name)
+    return text if deviation is None else f"{text} ± {percent(deviation)}"
+
+
+def tested(line: Line) -> str:
+    """Return the test accuracy with its 95 % interval, or with its deviation over splits and seeds."""
+    if line.status != "ok":
+        return line.status
+    if line.deviation("test_accuracy") is not None:
+        return spread(line, "test_accuracy")
+    low, high = line.mean("test_low"), line.mean("test_high")
+    return f"{percent(line.mean('test_accuracy'))} [{percent(low)}, {percent(high)}]"
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("pipeline", "extractor → preprocessing → classifier; ★ marks what validation chose",
+           lambda line: ("★ " if line.recommended else "") + line.label, numeric=False),
+    Column("chosen", "hyperparameters that validation chose", lambda line: line.chosen, numeric=False),
+    Column("val %", "mean accuracy on the folds", lambda line: percent(line.mean("val_accuracy"))),
+    Column("test %", "accuracy on the test images with its 95 % interval, or ± deviation over splits", tested),
+    Column("train %", "accuracy on the images it was fitted on", lambda line: percent(line.mean("train_accuracy"))),
+    Column("train s", "seconds to extract, select and fit on all training images",
+           lambda line: seconds(line.training_seconds)),
+    Column("fit s", "seconds of the final classifier fit alone", lambda line: seconds(line.seconds("fit"))),
+    Column("images/s", "test images labelled a second, in one batch", lambda line: figure(line.mean("images_per_s"))),
+    Column("ms/image", "median latency of a single image, from pixels to label",
+           lambda line: figure(line.mean("latency_ms_p50"))),
+    Column("dim", "numbers an image", lambda line: f"{line.mean('dim') or 0:.0f}" if line.mean("dim") else ""),
+    Column("peak MB", "highest resident memory of the process while the row was made",
+           lambda line: figure(line.mean("peak_rss_mb"))),
+)  # fmt: skip
+
+
+def caption(dataset: DatasetSummary) -> str:
+    """Return ``photos: 5,000 training and 1,000 test images of 10 classes``."""
+    data = dataset.data
+    train, test = data.get("n_train", 0), data.get("n_test", 0)
+    return f"{dataset.name}: {train:,} training and {test:,} test images of {len(data.get('classes', ()))} classes"
+
+
+def verdict(dataset: DatasetSummary) -> str:
+    """Say in one sentence what validation recommends and what that is worth."""
+    line = dataset.recommended
+    if line is None:
+        return "Nothing was validated, so nothing is recommended."
+    chosen = f" ({line.chosen})" if line.chosen else ""
+    sentence = f"Validation recommends {line.label}{chosen}: "
+    if line.deviation("test_accuracy") is not None:
+        n = len(line.values("test_accuracy"))
+        return (
+            sentence
+            + f"{spread(line, 'test_accuracy')} % on the test images, mean and deviation of {n} runs."
+        )
+    method = line.done[0]["scores"]["interval"]
+    low, high = percent(line.mean("test_low")), percent(line.mean("test_high"))
+    accuracy = percent(line.mean("test_accuracy"))
+    return sentence + f"{accuracy} % on the test images, 95 % interval {low} to {high} ({method})."
+
+
+def footnotes(summary: Summary) -> list[str]:
+    """Return what a reader must know beside the table."""
+    notes = []
+    for dataset in summary.datasets:
+        notes.extend(_data_notes(dataset))
+        count = sum(o.get("dataset") == dataset.name for o in summary.openings)
+        times = "once" if count == 1 else f"{count} times"
+        notes.append(
+            f"{dataset.name}: test labels were opened {times} in this folder, each time after a refit."
+        )
+    if any("shared" in str(r.get("phases")) for r in summary.records):
+        notes.append("Times are medians of warm runs; features that rows share were made and timed once.")
+    for record in summary.records:
+        where = f"{record['label']} on {record['dataset']}"
+        if record["status"] != "ok":
+            notes.append(f"{where}: {record['status']}: {record.get('reason', '')}")
+        notes.extend(f"{where}: {warning}" for warning in record.get("warnings") or ())
+    if summary.n_missing:
+        notes.append(f"{summary.n_missing} of the run's rows are not there yet; the same command makes them.")
+    if summary.n_foreign:
+        notes.append(f"{summary.n_foreign} rows of another experiment lie in this folder and are not shown.")
+    return list(dict.fromkeys(notes))
+
+
+def _data_notes(dataset: DatasetSummary) -> list[str]:
+    data = dataset.data
+    notes = [f"{dataset.name}: {note}" for note in data.get("notes") or ()]
+    duplicates = data.get("duplicates") or {}
+    exact, near = duplicates.get("exact", 0), duplicates.get("near", 0)
+    if exact or near:
+        notes.append(
+            f"{dataset.name}: {exact} test images stand in the training set too, and {near} more have a near "
+            "duplicate there; accuracies are flattered by as much."
+        )
+    return notes

@@ -1,0 +1,207 @@
+"""Stages that cells share: a data set loaded once, an extractor's features made and timed once."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from featbench.base import Extractor, Fold
+from featbench.config import Component, Folds, Holdout, Selection
+from featbench.datasets import open_dataset
+from featbench.datasets.splitting import outer_splits
+from featbench.datasets.summary import summarize
+from featbench.errors import InputError
+from featbench.images import ImageBatch, image_shape, take
+from featbench.sealed import SealedDataset, seal
+from featbench.selection import make_folds
+from featbench.timing import PeakMemory, Timing, measure
+from featbench.types import FeatureMatrix, Labels
+
+__all__ = ["Features", "Skipped", "extract", "load"]
+
+# Enough for every kernel to be compiled and every table to be built, few enough to cost nothing.
+_WARMUP_IMAGES = 32
+
+
+class Skipped(Exception):  # noqa: N818 - nothing is wrong: the pair does not fit
+    """An extractor and a data set that cannot be combined, with the reason."""
+
+
+@dataclass
+class Features:
+    """What an extractor made of one split, and what that cost.
+
+    Attributes
+    ----------
+    extractor : Extractor or None
+        Fitted on all training images; None for the rows of chance and majority.
+    train, test : ndarray of float32, (n, d)
+    selection_rows, selection_labels : ndarray
+        What selection may look at; other than `train` where the extractor learns from labels.
+    folds : list of Fold
+        Rows of `selection_rows`.
+    phases : dict of str to Timing
+    peak_mb : float
+    warnings : list of str
+    """
+
+    extractor: Extractor | None
+    train: FeatureMatrix
+    test: FeatureMatrix
+    selection_rows: FeatureMatrix
+    selection_labels: Labels
+    folds: list[Fold]
+    phases: dict[str, Timing]
+    peak_mb: float
+    warnings: list[str]
+
+
+def load(dataset: Component, n_splits: int | None, seed: int) -> tuple[list[SealedDataset], Timing]:
+    """Load a data set and put its test labels under seal.
+
+    Parameters
+    ----------
+    dataset : Component
+    n_splits : int or None
+        How many outer folds to draw from all images; None for the data set's own split.
+    seed : int
+        Draws the split where one is drawn.
+
+    Returns
+    -------
+    splits : list of SealedDataset
+        One, or `n_splits`. The open data set goes no further than this function.
+    timing : Timing
+        Of reading and decoding.
+
+    Raises
+    ------
+    DataError
+        Naming what is missing or wrong.
+    """
+    opened, timing = measure(
+        lambda: open_dataset(dataset.name, dict(dataset.params), seed=seed, where=dataset.name)
+    )
+    parts = outer_splits(opened, n_splits, seed) if n_splits else [opened]
+    timing.shared = True
+    return [seal(part, summarize(part)) for part in parts], timing
+
+
+def extract(
+    component: Component | None, data: SealedDataset, selection: Selection, seed: int, repeats: int
+) -> Features:
+    """Fit an extractor on the training images and make the features of all.
+
+    Parameters
+    ----------
+    component : Component or None
+        The extractor; None gives each image the same single number.
+    data : SealedDataset
+    selection : Folds, Holdout or "none"
+        Decides what selection will see. An extractor that learns from labels is fitted a second time,
+        without the images on which selection is judged.
+    seed : int
+    repeats : int
+        Samples of each phase's clock at the most.
+
+    Returns
+    -------
+    Features
+
+    Raises
+    ------
+    Skipped
+        The extractor cannot take these images.
+    """
+    labels, groups = data.train.labels, data.train.groups
+    if component is None:
+        train, test = (np.zeros((n, 1), np.float32) for n in (len(labels), len(data.test_labels)))
+        return Features(None, train, test, train, labels, [], {}, 0.0, [])
+    extractor: Extractor = component.build(seed)
+    with contextlib.suppress(AttributeError):
+        reason = extractor.supports(image_shape(data.train.images))
+        if reason is not None:
+            raise Skipped(reason)
+    peak = PeakMemory()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        phases: dict[str, Timing] = {}
+        _, phases["warmup"] = measure(lambda: _warm_up(extractor, data.train.images, labels))
+        fitted, train, test = _run(extractor, data, phases, repeats)
+        if extractor.uses_labels and selection != "none":
+            folds = make_folds(labels, groups, _held_out(selection), seed)
+            selection_rows, selection_labels, folds = _unseen(extractor, data, folds[0])
+        else:
+            selection_rows, selection_labels = train, labels
+            folds = make_folds(labels, groups, selection, seed)
+    for timing in phases.values():
+        timing.shared = True
+    said = [str(w.message) for w in caught]
+    return Features(
+        fitted, train, test, selection_rows, selection_labels, folds, phases, peak.megabytes(), said
+    )
+
+
+def _warm_up(extractor: Extractor, images: ImageBatch, labels: Labels) -> None:
+    """Compile and cache on a few images; whatever is wrong shows again in the real fit."""
+    few = np.linspace(0, len(labels) - 1, min(len(labels), _WARMUP_IMAGES)).astype(np.int64)
+    with contextlib.suppress(Exception):
+        sample = take(images, few)
+        clone(extractor).fit(sample, labels[few]).transform(sample)
+
+
+def _run(
+    extractor: Extractor, data: SealedDataset, phases: dict[str, Timing], repeats: int
+) -> tuple[Extractor, FeatureMatrix, FeatureMatrix]:
+    fresh = iter([clone(extractor) for _ in range(repeats)])
+    images, labels = data.train.images, data.train.labels
+    fitted, phases["fit_extractor"] = measure(lambda: next(fresh).fit(images, labels), repeats)
+    train, phases["transform_train"] = measure(lambda: fitted.transform(images), repeats)
+    test, phases["transform_test"] = measure(lambda: fitted.transform(data.test_images), repeats)
+    for name, features in (("training", train), ("test", test)):
+        check_features(features, type(fitted).__name__, name)
+    return fitted, train, test
+
+
+def check_features(features: Any, extractor: str, part: str) -> None:
+    """Refuse what an extractor may not give: anything but finite float32 rows.
+
+    Raises
+    ------
+    InputError
+        Naming the extractor, and the columns and the number of values that are not finite.
+    """
+    if not isinstance(features, np.ndarray) or features.ndim != 2 or features.dtype != np.float32:
+        got = f"{getattr(features, 'dtype', type(features).__name__)} {getattr(features, 'shape', '')}"
+        raise InputError(f"{extractor}: features must be float32 of shape (n, d); got {got}.")
+    bad = ~np.isfinite(features)
+    if bad.any():
+        columns = ", ".join(map(str, np.flatnonzero(bad.any(axis=0))[:5]))
+        raise InputError(
+            f"{extractor}: features must be finite; {int(bad.sum())} of the {part} images' values are not, "
+            f"in columns {columns}. This is a fault of the extractor; run featbench.testing.check_extractor on it."
+        )
+
+
+def _held_out(selection: Folds | Holdout | str) -> Holdout:
+    if isinstance(selection, Holdout):
+        return selection
+    return Holdout(holdout=1 / selection.folds if isinstance(selection, Folds) else 0.2)
+
+
+def _unseen(
+    extractor: Extractor, data: SealedDataset, fold: Fold
+) -> tuple[FeatureMatrix, Labels, list[Fold]]:
+    """Features for selection by an extractor that learned from `fold.train` alone."""
+    labels = data.train.labels
+    train, validation = (take(data.train.images, rows) for rows in (fold.train, fold.validation))
+    learned = clone(extractor).fit(train, labels[fold.train])
+    X = np.concatenate([learned.transform(train), learned.transform(validation)])
+    y = np.concatenate([labels[fold.train], labels[fold.validation]])
+    n = len(fold.train)
+    return X, y, [Fold(np.arange(n), np.arange(n, len(y)))]

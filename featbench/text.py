@@ -1,0 +1,41 @@
+"""Text from strangers, made harmless for the place where it is shown.
+
+Class names, file names and error messages may hold anything: terminal escapes, markup, formulas. What
+they hold is kept in the data and disarmed where it is shown.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+__all__ = ["csv_cell", "markdown_cell", "printable"]
+
+_MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~!"})
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with control and direction-changing characters written as ``\x1b``.
+
+    Line breaks and tabs become spaces, so that a name stays on its line.
+    """
+    shown = []
+    for character in text:
+        if character in "\n\r\t":
+            shown.append(" ")
+        elif unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
+            code = ord(character)
+            shown.append(f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+        else:
+            shown.append(character)
+    return "".join(shown)
+
+
+def csv_cell(text: str) -> str:
+    """Return `text` so that no spreadsheet takes it for a formula: ``=cmd()`` gets an apostrophe before it."""
+    text = printable(text)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def markdown_cell(text: str) -> str:
+    """Return `text` for a cell of a Markdown table, its markup escaped."""
+    return printable(text).translate(_MARKDOWN)
