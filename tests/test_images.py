@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from featbench.errors import InputError
+from featbench.images import ImageSource, check_images, chunks, image_shape, take
+
+
+class Counting(ImageSource):
+    """Images whose pixels are their number."""
+
+    def __init__(self, n: int) -> None:
+        self.image_shape = (2, 2)
+        self.n = n
+        self.most = 0
+
+    def __len__(self) -> int:
+        return self.n
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        self.most = max(self.most, len(indices))
+        return np.broadcast_to(indices.astype(np.uint8)[:, None, None], (len(indices), 2, 2)).copy()
+
+
+def test_a_source_is_read_in_chunks_and_in_order() -> None:
+    source = Counting(10)
+    parts = list(chunks(source, 4))
+    assert [len(p) for p in parts] == [4, 4, 2]
+    assert source.most == 4
+    np.testing.assert_array_equal(np.concatenate(parts)[:, 0, 0], np.arange(10))
+
+
+def test_take_of_a_take_reads_the_right_images() -> None:
+    chosen = take(take(Counting(10), np.array([9, 7, 5, 3])), np.array([2, 0]))
+    assert isinstance(chosen, ImageSource)
+    assert len(chosen) == 2
+    assert image_shape(chosen) == (2, 2)
+    assert next(chunks(chosen, 5))[:, 0, 0].tolist() == [5, 9]
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((2, 4, 4, 3), np.float32), "dtype uint8"),
+        (np.zeros((4, 4, 3), np.uint8)[..., None, :], None),
+        (np.zeros((2, 4, 4, 4), np.uint8), "alpha"),
+        (np.zeros((4, 4), np.uint8), r"image\[None\]"),
+        (np.zeros((2, 0, 4, 3), np.uint8), "at least one pixel"),
+        ([np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)], "all of one shape"),
+        ([], "an empty list"),
+        ("pictures", "NumPy array"),
+        (np.array([[["a"]]], dtype=object), "dtype uint8"),
+    ],
+)
+def test_what_is_refused_says_why(images: Any, message: str | None) -> None:
+    if message is None:
+        check_images(images, "HOG")
+        return
+    with pytest.raises(InputError, match=message):
+        check_images(images, "HOG")
+
+
+def test_lists_and_strange_layouts_are_taken(rng: np.random.Generator) -> None:
+    images = rng.integers(0, 256, (3, 4, 5, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(check_images(list(images), "x"), images)
+    turned = np.asfortranarray(images)
+    turned.flags.writeable = False
+    checked = check_images(turned, "x")
+    assert isinstance(checked, np.ndarray)
+    assert checked.flags.c_contiguous
+    np.testing.assert_array_equal(checked, images)
