@@ -1,0 +1,162 @@
+"""What colours an image has, wherever they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+
+from featbench.base import Extractor
+from featbench.errors import InputError, Shown, must_be
+from featbench.numerics.threads import kernel, spread
+from featbench.parameters import Bounds
+from featbench.types import AnyArray, FeatureMatrix, Float64Array, ImageArray
+
+__all__ = ["HueHistogram", "hue_histogram"]
+
+_PIXELS_PER_THREAD = 1 << 17  # about half a millisecond, the price of starting a thread several times over
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class HueHistogram(Extractor):
+    """How much of each hue an image has, with the place, the brightness and the shape forgotten.
+
+    Parameters
+    ----------
+    bins : int, default=16
+        Bins over one turn of hue, 1 to 1530 (8-bit colours have no more hues in steps of equal size).
+    weighted : bool, default=True
+        Whether a pixel counts by its saturation, 0 to 1, so that grey and near-grey pixels, whose hue is
+        chance, matter little. Otherwise each pixel counts one.
+
+    Notes
+    -----
+    Hue is in turns, [0, 1): red 0, green 1/3, blue 2/3; bin k covers [k / bins, (k + 1) / bins). It is
+    compared as a fraction of whole numbers, so that no pixel is on the wrong side of an edge. Saturation
+    is that of HSV, (max − min) / max. A grey pixel has no hue: like ``colorsys``, OpenCV and the
+    CS231n course, the unweighted histogram counts it as red, in bin 0; the weighted one counts it not at
+    all. Each row sums to 1, or to 0 for a wholly grey image that is weighted.
+
+    The course's ``color_histogram_hsv`` is ``HueHistogram(bins=10, weighted=False)``, but for pixels within
+    rounding of an edge. Grey images are refused.
+
+    References
+    ----------
+    A. R. Smith, "Color gamut transform pairs", SIGGRAPH 1978, https://doi.org/10.1145/965139.807361
+    """
+
+    bins: Annotated[int, Bounds(ge=1, le=1530)] = 16
+    weighted: bool = True
+
+    def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:  # noqa: ARG002
+        """Return names such as ``hue[120°]``, by the lower edge of the bin."""
+        return np.asarray([f"hue[{360 * k / self.bins:g}°]" for k in range(self.bins)], dtype=object)
+
+    def pictures(self, images: ImageArray) -> dict[str, AnyArray]:
+        """Return ``hues``: each pixel in the pure colour of its bin, as bright as it counts."""
+        pixels = np.ascontiguousarray(images).reshape(-1)
+        place = np.empty(pixels.size // 3, dtype=np.uint32)
+        weight = np.ones(pixels.size // 3, dtype=np.float32)
+        _bins(pixels, self.bins, place)
+        if self.weighted:
+            _saturation(pixels, weight)
+        drawing = _palette(self.bins)[place] * weight[:, None] * 255
+        return {"hues": np.rint(drawing).astype(np.uint8).reshape(images.shape)}
+
+    def _n_features(self, shape: tuple[int, ...]) -> int:
+        if len(shape) != 3:
+            remedy = "Grey pixels have no hue."
+            raise InputError(
+                must_be("HueHistogram", "images", "in colour, (n, h, w, 3)", Shown("grey"), remedy)
+            )
+        return self.bins
+
+    def _extract(self, images: ImageArray) -> FeatureMatrix:
+        return hue_histogram(images, bins=self.bins, weighted=self.weighted)
+
+
+def hue_histogram(images: ImageArray, *, bins: int = 16, weighted: bool = True) -> FeatureMatrix:
+    """Compute normalised hue histograms; see `HueHistogram`.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, (n, h, w, 3)
+        C-contiguous.
+    bins : int
+        Bins over one turn, 1 to 1530.
+    weighted : bool
+        Whether pixels count by their saturation.
+
+    Returns
+    -------
+    ndarray of float32, (n, bins)
+    """
+    n, height, width = images.shape[:3]
+    features = np.empty((n, bins), dtype=np.float32)
+    pixels = images.reshape(n, height * width * 3)
+
+    def work(start: int, stop: int) -> None:
+        _count(pixels[start:stop], weighted, features[start:stop])
+
+    spread(work, n, least=max(1, _PIXELS_PER_THREAD // (height * width)))
+    return features
+
+
+def _palette(bins: int) -> Float64Array:
+    """Return the pure colour in the middle of each bin, ``(bins, 3)`` RGB, 0 to 1."""
+    sixths = 6 * (np.arange(bins) + 0.5) / bins
+    red, green, blue = np.abs(sixths - 3) - 1, 2 - np.abs(sixths - 2), 2 - np.abs(sixths - 4)
+    palette: Float64Array = np.clip(np.stack([red, green, blue], axis=1), 0, 1)
+    return palette
+
+
+@kernel
+def _count(pixels: Any, weighted: bool, features: Any) -> None:
+    """Fill the histograms of some images, given as ``(n, 3 * pixels)``."""
+    n, size, bins = pixels.shape[0], pixels.shape[1] // 3, features.shape[1]
+    place = np.empty(size, np.uint32)
+    weight = np.ones(size, np.float32)
+    # Four histograms take turns: neighbours share a bin, and their sums need not wait for each other.
+    parts = np.empty((4, bins), np.float64)
+    whole = size // 4 * 4
+    for i in range(n):
+        _bins(pixels[i], bins, place)
+        if weighted:
+            _saturation(pixels[i], weight)
+        parts[:] = 0
+        for j in range(0, whole, 4):
+            for k in range(4):
+                parts[k, place[j + k]] += weight[j + k]
+        for j in range(whole, size):
+            parts[0, place[j]] += weight[j]
+        total = parts[0] + parts[1] + parts[2] + parts[3]
+        mass = total.sum()
+        features[i] = total / mass if mass > 0 else total
+
+
+@kernel
+def _bins(pixels: Any, bins: int, place: Any) -> None:
+    """Write each pixel's bin, ⌊bins · hue⌋.
+
+    Hue is a fraction a / 6d of whole numbers, d at most 255. Half a unit in the numerator keeps the float32
+    quotient off the whole numbers by at least 0.5 / 1530, and its rounding error, 2⁻²⁴ · bins, stays below
+    that: the floor is exact.
+    """
+    for j in range(place.shape[0]):
+        r, g, b = np.int32(pixels[3 * j]), np.int32(pixels[3 * j + 1]), np.int32(pixels[3 * j + 2])
+        high, low = max(r, g, b), min(r, g, b)
+        d = high - low
+        red = g - b if g >= b else g - b + 6 * d
+        a = red if high == r else (2 * d + b - r if high == g else 4 * d + r - g)
+        # A grey pixel has d = a = 0 and lands in bin 0.
+        place[j] = np.uint32((np.float32(a * bins) + np.float32(0.5)) / np.float32(6 * d if d > 0 else 1))
+
+
+@kernel
+def _saturation(pixels: Any, weight: Any) -> None:
+    """Write each pixel's saturation, (max − min) / max, 0 to 1."""
+    for j in range(weight.shape[0]):
+        r, g, b = np.int32(pixels[3 * j]), np.int32(pixels[3 * j + 1]), np.int32(pixels[3 * j + 2])
+        high, low = max(r, g, b), min(r, g, b)
+        weight[j] = np.float32(high - low) / np.float32(high if high > 0 else 1)

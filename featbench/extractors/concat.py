@@ -1,0 +1,157 @@
+"""Several extractors side by side, as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from featbench.base import Extractor
+from featbench.errors import InputError, must_be
+from featbench.extractors import EXTRACTORS
+from featbench.images import ImageBatch, take
+from featbench.types import AnyArray, FeatureMatrix, ImageArray
+
+__all__ = ["Concat"]
+
+_SAMPLE = 1000  # training images that the scales are learned from: a total variance within a few percent
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Concat(Extractor):
+    """Several extractors' features, one after another in a longer row.
+
+    Parameters
+    ----------
+    parts : list of Extractor, or of (str, Extractor)
+        What to join, in this order. A part without a name gets the registered one of its class (``hog``),
+        and a number where that is taken (``hog2``). Names reach into the parts:
+        ``set_params(hog__cell=4)``.
+    scale : {"variance", "none"}, default="variance"
+        ``variance`` divides each part by the square root of its total variance, the sum of its features'
+        variances over training images, so that every part contributes alike to squared distances between
+        images and none drowns the others, however long it is and whatever its unit. ``none`` leaves
+        features as they are. A later ``standardize`` sets every single feature to the same variance and
+        undoes this.
+
+    Attributes
+    ----------
+    parts_ : list of (str, Extractor)
+        The fitted clones.
+    scales_ : ndarray of float32, (n_parts,)
+        The factor that each part is multiplied by; 1 for a part that does not vary.
+
+    Notes
+    -----
+    The scales are learned from at most 1,000 training images, evenly spaced in their order. Labels are
+    read where a part reads them.
+
+    It has the surface of scikit-learn's ``FeatureUnion`` (named parts, nested parameters, prefixed feature
+    names) without being one, so that the laws of extractors hold and the import stays light.
+
+    Examples
+    --------
+    >>> from featbench.extractors import HOG, Concat, HueHistogram
+    >>> Concat([HOG(), HueHistogram()]).set_params(hue__bins=8)
+    Concat(parts=[HOG(), HueHistogram(bins=8)])
+    """
+
+    parts: list[Any] = field(kw_only=False)
+    scale: Literal["variance", "none"] = "variance"
+
+    @property
+    def uses_labels(self) -> bool:  # type: ignore[override]
+        """Whether any part's `fit` reads labels."""
+        return any(part.uses_labels for _, part in self._named())
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters; with `deep`, the parts by name and their parameters as well."""
+        params: dict[str, Any] = super().get_params(deep=False)
+        if deep:
+            for name, part in self._named():
+                params[name] = part
+                params.update({f"{name}__{key}": value for key, value in part.get_params().items()})
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, replace a part by its name, or set a part's own (``hog__cell=4``)."""
+        if "parts" in params:
+            self.parts = params.pop("parts")
+        named = self._named()
+        replaced = {name: params.pop(name) for name, _ in named if name in params}
+        if replaced:
+            self.parts = [(name, replaced.get(name, part)) for name, part in named]
+        super().set_params(**params)
+        return self
+
+    def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:
+        """Return the parts' names, ``fine__hog[…]`` where a part is not called what its features are."""
+        names: list[str] = []
+        for part, extractor in self.parts_:
+            features = extractor.get_feature_names_out(input_features)
+            names += [f if f.startswith(f"{part}[") else f"{part}__{f}" for f in features]
+        return np.asarray(names, dtype=object)
+
+    def pictures(self, images: ImageArray) -> dict[str, AnyArray]:
+        """Return the pictures of every part, under names such as ``hog strokes``."""
+        parts = self.parts_ if hasattr(self, "parts_") else self._named()
+        return {
+            f"{name} {what}": picture
+            for name, part in parts
+            for what, picture in part.pictures(images).items()
+        }
+
+    def _named(self) -> list[tuple[str, Extractor]]:
+        """Return the parts with their names, or say what is wrong with them."""
+        if not isinstance(self.parts, (list, tuple)) or not self.parts:
+            raise InputError(must_be("Concat", "parts", "a list of one extractor or more", self.parts))
+        named: list[tuple[str, Extractor]] = []
+        for entry in self.parts:
+            name, part = entry if isinstance(entry, tuple) and len(entry) == 2 else (None, entry)
+            if not isinstance(part, Extractor):
+                remedy = "Write an instance, such as HOG()."
+                raise InputError(must_be("Concat", "each part", "an Extractor", part, remedy))
+            taken = [other for other, _ in named]
+            name = _default_name(part, taken) if name is None else name
+            if not isinstance(name, str) or name in taken or name in ("parts", "scale") or "__" in name:
+                constraint = "text, unique, none of 'parts' and 'scale', and without '__'"
+                raise InputError(must_be("Concat", "the name of a part", constraint, name))
+            named.append((name, part))
+        return named
+
+    def _n_features(self, shape: tuple[int, ...]) -> int:
+        return sum(part._n_features(shape) for _, part in self._named())
+
+    def _fit(self, images: ImageBatch, y: AnyArray | None) -> None:
+        self.parts_ = [(name, clone(part).fit(images, y)) for name, part in self._named()]
+        self.scales_ = np.ones(len(self.parts_), dtype=np.float32)
+        if self.scale == "variance" and len(images):
+            chosen = np.unique(np.linspace(0, len(images) - 1, _SAMPLE).astype(np.int64))
+            sample = take(images, chosen)
+            self.scales_[:] = [_unit_variance(np.asarray(part.transform(sample))) for _, part in self.parts_]
+
+    def _extract(self, images: ImageArray) -> FeatureMatrix:
+        features = np.empty((len(images), self.n_features_out_), dtype=np.float32)
+        start = 0
+        for (_, part), scale in zip(self.parts_, self.scales_, strict=True):
+            stop = start + part.n_features_out_
+            np.multiply(np.asarray(part.transform(images)), scale, out=features[:, start:stop])
+            start = stop
+        return features
+
+
+def _default_name(part: Extractor, taken: Iterable[str]) -> str:
+    """Return the registered name of a part's class, with a number where it is taken."""
+    name = EXTRACTORS.name_of(type(part)) or type(part).__name__.lower()
+    candidates = (name if k == 1 else f"{name}{k}" for k in range(1, len(list(taken)) + 2))
+    return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def _unit_variance(features: NDArray[np.float32]) -> float:
+    """Return the factor that brings the sum of the columns' variances to 1."""
+    total = float(features.var(axis=0, dtype=np.float64).sum())
+    return 1 / total**0.5 if total > 0 else 1.0
