@@ -130,9 +130,10 @@ def _count(pixels: Any, weighted: bool, features: Any) -> None:
                 parts[k, place[j + k]] += weight[j + k]
         for j in range(whole, size):
             parts[0, place[j]] += weight[j]
-        total = parts[0] + parts[1] + parts[2] + parts[3]
-        mass = total.sum()
-        features[i] = total / mass if mass > 0 else total
+        mass = parts.sum()
+        for k in range(bins):
+            total = parts[0, k] + parts[1, k] + parts[2, k] + parts[3, k]
+            features[i, k] = total / mass if mass > 0 else 0.0
 
 
 @kernel

@@ -14,6 +14,7 @@ from featbench.base import Extractor
 from featbench.errors import InputError, must_be
 from featbench.extractors import EXTRACTORS
 from featbench.images import ImageBatch, take
+from featbench.parameters import check_parameters
 from featbench.types import AnyArray, FeatureMatrix, ImageArray
 
 __all__ = ["Concat"]
@@ -82,9 +83,9 @@ class Concat(Extractor):
         if "parts" in params:
             self.parts = params.pop("parts")
         named = self._named()
-        replaced = {name: params.pop(name) for name, _ in named if name in params}
-        if replaced:
-            self.parts = [(name, replaced.get(name, part)) for name, part in named]
+        renewed = [(name, params.pop(name, part)) for name, part in named]
+        if any(new is not old for (_, new), (_, old) in zip(renewed, named, strict=True)):
+            self.parts = renewed
         super().set_params(**params)
         return self
 
@@ -124,7 +125,11 @@ class Concat(Extractor):
         return named
 
     def _n_features(self, shape: tuple[int, ...]) -> int:
-        return sum(part._n_features(shape) for _, part in self._named())
+        total = 0
+        for _, part in self._named():
+            check_parameters(part)
+            total += part._n_features(shape)
+        return total
 
     def _fit(self, images: ImageBatch, y: AnyArray | None) -> None:
         self.parts_ = [(name, clone(part).fit(images, y)) for name, part in self._named()]

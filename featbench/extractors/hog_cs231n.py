@@ -82,11 +82,15 @@ def _cells(images: Any, slopes: Any, up: int, down: int, cell: int, features: An
     _, cols, rows, orientations = features.shape
     luma = np.empty((height, width), np.int64)
     total = np.empty((cols, rows, orientations), np.float64)
+    unit = 1.0 / (1000.0 * cell * cell)
     for i in range(n):
         for y in range(height):
             for x in range(width):
-                p = images[i, y, x]
-                luma[y, x] = _RED * p[0] + _GREEN * p[1] + _BLUE * p[2] if channels == 3 else 1000 * p[0]
+                if channels == 3:
+                    red, green, blue = images[i, y, x, 0], images[i, y, x, 1], images[i, y, x, 2]
+                    luma[y, x] = _RED * red + _GREEN * green + _BLUE * blue
+                else:
+                    luma[y, x] = 1000 * images[i, y, x, 0]
         total[:] = 0
         for y in range(rows * cell):
             for x in range(cols * cell):
@@ -96,7 +100,10 @@ def _cells(images: Any, slopes: Any, up: int, down: int, cell: int, features: An
                 k = _bin(right, below, slopes, up, down)
                 if k >= 0:
                     total[x // cell, y // cell, k] += np.sqrt(float(right * right + below * below))
-        features[i] = total / (1000.0 * cell * cell)
+        for c in range(cols):
+            for r in range(rows):
+                for k in range(orientations):
+                    features[i, c, r, k] = total[c, r, k] * unit
 
 
 @kernel

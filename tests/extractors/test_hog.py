@@ -1,0 +1,233 @@
+import numpy as np
+import pytest
+from hog_reference import cs231n, dalal, luma_of_floats, luma_of_thousandths
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.feature import hog as scikit_image_hog
+
+from featbench.errors import InputError
+from featbench.extractors import HOG
+from featbench.extractors.hog import hog
+from featbench.extractors.hog_dalal import orientation_table
+
+NORMS = ("l1", "l1-sqrt", "l2", "l2-hys")
+
+# What the issue promises of the equality with scikit-image, which itself sums a cell in float32.
+SCIKIT_IMAGE = 1e-5
+# Features in [0, 1] whose cells are summed exactly; what is left is float32 in the normalisation.
+FLOAT32 = 2e-6
+# The course's means reach 365 grey levels in float64; ours are rounded to float32 once, its own carry the
+# rounding of a running sum.
+COURSE = 1e-4
+
+
+def scikit_image(image, orientations, cell, block, block_norm):
+    name = {"l1": "L1", "l1-sqrt": "L1-sqrt", "l2": "L2", "l2-hys": "L2-Hys"}[block_norm]
+    axis = -1 if image.ndim == 3 else None
+    return scikit_image_hog(image, orientations, (cell, cell), (block, block), name, channel_axis=axis)
+
+
+def random_case(seed):
+    """Draw parameters and an image: colour or grey, square or not, noise, ramps or few levels."""
+    rng = np.random.default_rng(seed)
+    orientations, cell, block = (int(rng.integers(1, high)) for high in (20, 11, 4))
+    height, width = rng.integers(block * cell, block * cell + 3 * cell + 5, 2)
+    image = rng.integers(0, 256, (height, width, 3)[: rng.integers(2, 4)])
+    if seed % 3 == 1:
+        image //= 40
+    if seed % 3 == 2:
+        image = np.cumsum(image // 64, axis=1) % 256
+    return image.astype(np.uint8), orientations, cell, block, NORMS[seed % 4]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_dalal_equals_scikit_image(seed):
+    image, *parameters = random_case(seed)
+    ours = hog(
+        image[None], **dict(zip(("orientations", "cell", "block", "block_norm"), parameters, strict=True))
+    )
+    np.testing.assert_allclose(ours[0], scikit_image(image, *parameters), rtol=0, atol=SCIKIT_IMAGE)
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 3), (128, 64, 3), (61, 97, 3), (50, 34)])
+@pytest.mark.parametrize("block_norm", NORMS)
+def test_dalal_equals_scikit_image_on_a_photograph(shape, block_norm):
+    from skimage.data import astronaut
+
+    photograph = astronaut()[100:, 150:]
+    image = photograph[: shape[0], : shape[1]] if len(shape) == 3 else photograph[: shape[0], : shape[1], 1]
+    ours = hog(image[None], block_norm=block_norm)
+    np.testing.assert_allclose(ours[0], scikit_image(image, 9, 8, 2, block_norm), rtol=0, atol=SCIKIT_IMAGE)
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_dalal_equals_the_slow_reference(data):
+    seed, block_norm = data.draw(st.integers(0, 2**32 - 1)), data.draw(st.sampled_from(NORMS))
+    orientations = data.draw(st.integers(1, 12))
+    cell, block = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 3))
+    height, width = (data.draw(st.integers(cell * block, 20)) for _ in range(2))
+    levels = data.draw(st.sampled_from([2, 5, 256]))
+    shape = (2, height, width, 3)[: data.draw(st.sampled_from([3, 4]))]
+    images = np.random.default_rng(seed).integers(0, levels, shape).astype(np.uint8)
+    ours = hog(images, orientations=orientations, cell=cell, block=block, block_norm=block_norm)
+    slow = np.stack([dalal(image, orientations, cell, block, block_norm) for image in images])
+    np.testing.assert_allclose(ours, slow, rtol=0, atol=FLOAT32)
+
+
+def test_of_equal_magnitudes_the_first_channel_counts():
+    # 17² + 52² = 28² + 47², yet the C library's hypot rounds them apart: scikit-image may take the second.
+    image = np.zeros((3, 3, 3), dtype=np.uint8)
+    image[1, 2] = 17, 28, 0
+    image[2, 1] = 52, 47, 0
+    features = hog(image[None], cell=3, block=1, block_norm="l1")[0]
+    centre = np.degrees(np.arctan2(52, 17))  # 71.9°, bin 3; the second channel's is 59.2°, bin 2
+    assert int(centre // 20) == 3
+    assert features[3] > 0
+    assert features[2] == 0
+
+
+def test_a_ramp_by_hand():
+    # Columns rise by 10: the gradient is 20 in 6 of 8 columns, 0 at both ends; towards 0°, bin 0.
+    image = np.tile(np.arange(0, 80, 10, dtype=np.uint8), (8, 1))
+    mean = 20 * 6 / 8
+    expected = np.zeros(9)
+    expected[0] = mean / (mean + 1e-5)
+    np.testing.assert_allclose(hog(image[None], block=1, block_norm="l1")[0], expected, atol=1e-7)
+    # Rows rise instead: 90°, the fifth bin.
+    assert np.argmax(hog(image.T[None], block=1)[0]) == 4
+
+
+def test_cs231n_ramp_by_hand():
+    # Forward differences of 10 in 7 of 8 columns; towards 0°, the middle of −90° … 90°.
+    image = np.tile(np.arange(0, 80, 10, dtype=np.uint8), (8, 1))
+    expected = np.zeros(9)
+    expected[4] = 10 * 7 / 8
+    np.testing.assert_allclose(hog(image[None], variant="cs231n")[0], expected)
+    assert not hog(image[None, :, ::-1], variant="cs231n").any()  # the other way: dropped, as in the course
+
+
+def test_the_table_puts_exact_edges_into_the_bin_above():
+    def bin_of(orientations, g_row, g_col):
+        return orientation_table(orientations)[(g_row + 255) * 512 + g_col + 255]
+
+    assert [bin_of(4, *g) for g in ((0, 7), (7, 7), (7, 0), (7, -7), (0, -7), (-7, -7))] == [0, 1, 2, 3, 0, 1]
+    assert [bin_of(9, *g) for g in ((0, 1), (1, 0), (255, -1), (-1, -255), (1, -255))] == [0, 4, 4, 0, 8]
+    assert orientation_table(180).max() == 179
+
+
+@pytest.mark.parametrize(("orientations", "cell"), [(9, 8), (6, 5), (13, 3), (1, 7)])
+@pytest.mark.parametrize("levels", [256, 8])
+def test_cs231n_equals_the_course(rng, orientations, cell, levels):
+    # Few grey levels make exactly vertical gradients common, which the course's 1e-15 decides upon.
+    colour = rng.integers(0, levels, (2, 34, 34, 3)).astype(np.uint8)
+    grey = colour[..., 0]
+    images = np.repeat(grey[..., None], 3, axis=-1) if levels < 256 else colour
+    for batch in (images, grey):
+        ours = hog(batch, orientations=orientations, cell=cell, variant="cs231n")
+        course = [cs231n(luma_of_floats(image), orientations, cell) for image in batch]
+        np.testing.assert_allclose(ours, course, atol=COURSE)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 12),
+    st.integers(1, 5),
+    st.integers(5, 14),
+    st.integers(5, 14),
+    st.sampled_from([3, 256]),
+)
+def test_cs231n_equals_the_course_without_rounding_noise(seed, orientations, cell, height, width, levels):
+    images = np.random.default_rng(seed).integers(0, levels, (2, height, width, 3)).astype(np.uint8)
+    if orientations % 4 == 0:  # edges at ±45°: a float angle on such an edge may fall to either side
+        orientations += 1
+    ours = hog(images, orientations=orientations, cell=cell, variant="cs231n")
+    course = [cs231n(luma_of_thousandths(image), orientations, cell) for image in images]
+    np.testing.assert_allclose(ours, course, atol=COURSE)
+
+
+def test_the_course_gets_144_numbers_of_a_small_image(rng):
+    images = rng.integers(0, 256, (3, 32, 32, 3)).astype(np.uint8)
+    assert HOG(variant="cs231n").fit_transform(images).shape == (3, 144)
+    assert HOG().fit_transform(images).shape == (3, 324)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "shape", "least"),
+    [
+        ({}, (15, 40), "at least 16 × 16 pixels for cell=8 and block=2; got 15 × 40"),
+        (
+            {"cell": 10, "block": 3},
+            (40, 29, 3),
+            "at least 30 × 30 pixels for cell=10 and block=3; got 40 × 29",
+        ),
+        ({"variant": "cs231n"}, (7, 7), "at least 8 × 8 pixels for cell=8; got 7 × 7"),
+    ],
+)
+def test_an_image_too_small_is_told_the_smallest_legal_size(parameters, shape, least):
+    with pytest.raises(InputError, match=least):
+        hog(np.zeros((1, *shape), dtype=np.uint8), **parameters)
+    assert least in HOG(**parameters).supports(shape)
+    side = int(least.split()[2])
+    assert HOG(**parameters).supports((side, side)) is None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"cell": 0}, "HOG: cell must be an integer ≥ 1; got 0"),
+        ({"orientations": 181}, "HOG: orientations must be an integer ≥ 1 and ≤ 180; got 181"),
+        ({"block": 1.5}, "HOG: block must be an integer; got 1.5"),
+        ({"variant": "dallal"}, "HOG: variant must be one of 'dalal', 'cs231n'; got 'dallal'"),
+        ({"block_norm": "L2"}, "HOG: block_norm must be one of 'l1'"),
+    ],
+)
+def test_bad_parameters_are_refused(parameters, message):
+    with pytest.raises(InputError, match=message):
+        hog(np.zeros((1, 32, 32, 3), dtype=np.uint8), **parameters)
+
+
+@pytest.mark.parametrize("variant", ["dalal", "cs231n"])
+def test_names_say_where_a_feature_comes_from(rng, variant):
+    # Only the cell in row 1, column 2 has gradients, so only features named after it are not zero.
+    images = np.full((1, 32, 40), 100, dtype=np.uint8)
+    images[0, 10:14, 18:22] = rng.integers(0, 256, (4, 4))
+    extractor = HOG(variant=variant).fit(images)
+    names, features = extractor.get_feature_names_out(), extractor.transform(images)[0]
+    lit = set(names[features > 0])
+    assert lit
+    assert all(name.startswith("hog[cell 1,2;") for name in lit)
+    if variant == "dalal":
+        assert {name.split("; ")[1] for name in lit} == {"block 0,1", "block 0,2", "block 1,1", "block 1,2"}
+
+
+def test_names_give_the_lower_edge_of_a_bin():
+    image = np.tile(np.arange(0, 80, 10, dtype=np.uint8), (8, 1)).T
+    extractor = HOG(block=1).fit(image[None])
+    loudest = np.argmax(extractor.transform(image[None]))
+    assert extractor.get_feature_names_out()[loudest] == "hog[cell 0,0; block 0,0; 80°]"
+
+
+@pytest.mark.parametrize("variant", ["dalal", "cs231n"])
+def test_strokes_run_along_edges(variant):
+    step = np.zeros((1, 16, 16), dtype=np.uint8)
+    step[:, :, 8:] = 200  # a vertical edge
+    strokes = HOG(variant=variant).pictures(step)["strokes"]
+    assert strokes.shape == (1, 32, 32)
+    # dalal sees it from both sides, in cells 0 and 1 of each row; the course's difference lies in the left one.
+    cell = strokes[0, :16, :16]
+    assert cell[1:-1].max(axis=1).min() > 200  # from top to bottom
+    assert not cell[:, :5].any()  # at most half a bin, 10°, from upright
+    assert not cell[:, 11:].any()
+
+
+def test_strokes_of_a_flat_image_are_black():
+    assert not HOG().pictures(np.full((2, 16, 16, 3), 77, dtype=np.uint8))["strokes"].any()
+
+
+def test_the_function_returns_an_array_where_pandas_frames_are_the_rule():
+    from sklearn import config_context
+
+    with config_context(transform_output="pandas"):
+        assert isinstance(hog(np.zeros((1, 16, 16), dtype=np.uint8)), np.ndarray)
