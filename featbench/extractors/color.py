@@ -34,12 +34,14 @@ class HueHistogram(Extractor):
     -----
     Hue is in turns, [0, 1): red 0, green 1/3, blue 2/3; bin k covers [k / bins, (k + 1) / bins). It is
     compared as a fraction of whole numbers, so that no pixel is on the wrong side of an edge. Saturation
-    is that of HSV, (max − min) / max. A grey pixel has no hue: like ``colorsys``, OpenCV and the
-    CS231n course, the unweighted histogram counts it as red, in bin 0; the weighted one counts it not at
-    all. Each row sums to 1, or to 0 for a wholly grey image that is weighted.
+    is that of HSV, (max − min) / max. A grey pixel has no hue: the unweighted histogram counts it as red,
+    in bin 0, as ``colorsys``, OpenCV and the CS231n course do; the weighted one counts it not at all. Each
+    row sums to 1, or to 0 for a wholly grey image that is weighted.
 
     The course's ``color_histogram_hsv`` is ``HueHistogram(bins=10, weighted=False)``, but for pixels within
     rounding of an edge. Grey images are refused.
+
+    Pictures: ``hues``, each pixel in the pure colour of its bin, as bright as it counts.
 
     References
     ----------

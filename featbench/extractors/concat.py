@@ -49,7 +49,7 @@ class Concat(Extractor):
     Notes
     -----
     The scales are learned from at most 1,000 training images, evenly spaced in their order. Labels are
-    read where a part reads them.
+    read where a part reads them. Pictures: those of all parts.
 
     It has the surface of scikit-learn's ``FeatureUnion`` (named parts, nested parameters, prefixed feature
     names) without being one, so that the laws of extractors hold and the import stays light.

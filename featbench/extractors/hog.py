@@ -46,18 +46,21 @@ class HOG(Extractor):
     Notes
     -----
     Features are ordered block row, block column, cell row, cell column, orientation (``dalal``), or cell
-    column, cell row, orientation (``cs231n``). All are dimensionless and lie in [0, 1] for ``dalal``; for
+    column, cell row, orientation (``cs231n``). A bin is named by its lower edge: 0° is a gradient towards
+    larger columns, 90° towards larger rows. Features are dimensionless in [0, 1] for ``dalal``; for
     ``cs231n`` they are mean magnitudes in grey levels.
+
+    Pictures: ``strokes``, in each cell lines along its edges, as bright as they are strong.
 
     Deviations of ``dalal`` from Dalal and Triggs, all shared with scikit-image: no Gaussian window over a
     block; a pixel votes for one bin of one cell instead of sharing its vote among the nearest; no
     gamma compression (they found that it matters little). One from scikit-image: where two channels of a
-    pixel have gradients of exactly equal magnitude, the first channel is taken, while scikit-image lets
-    the rounding of ``hypot`` decide (64 of the 21,860 possible squared magnitudes).
+    pixel have gradients of exactly equal magnitude, the first channel is taken, while scikit-image
+    compares rounded lengths, and the rounding of the C library's ``hypot`` may prefer another.
 
     Deviations of ``cs231n`` from Dalal and Triggs: gradients of one luma, with a weight of 0.144 for blue
     (for 0.114), instead of the strongest channel; forward differences instead of central ones; directions
-    from −90° to 90° only, so that gradients towards smaller columns, about half the energy, are dropped;
+    from −90° to 90° only, so that gradients towards smaller columns, about half of all, are dropped;
     a mean over each cell, and no blocks or normalisation. From the course's own code: luma is kept in whole
     thousandths, free of the rounding noise of floats; pixels beyond the last whole cell are ignored.
 

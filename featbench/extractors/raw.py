@@ -18,7 +18,8 @@ __all__ = ["RawPixels", "area_resize", "to_grey"]
 class RawPixels(Extractor):
     """The pixels, row by row: what a classifier sees that knows nothing of images.
 
-    Values stay whole numbers from 0 to 255, so that distances between them are exact.
+    The baseline of every table. Values stay whole numbers from 0 to 255, so that distances between them are
+    exact.
 
     Parameters
     ----------
@@ -30,8 +31,11 @@ class RawPixels(Extractor):
 
     Notes
     -----
-    A resized pixel is the mean of the area that it covers, rounded half up; parts of pixels count by their
-    share. The sums are exact, so that the result is the same everywhere. Enlarging repeats pixels.
+    Features are ordered row, column, channel. Grey is equal to Pillow's mode ``L``. A resized pixel is the
+    mean of the area that it covers, rounded half up; parts of pixels count by their share. The sums are
+    exact, so that the result is the same everywhere. Enlarging repeats pixels.
+
+    Pictures: ``pixels``, the images in the size and colours that a classifier gets.
 
     References
     ----------

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from featbench.errors import InputError
 from featbench.extractors import HueHistogram
 from featbench.extractors.color import _bins, hue_histogram
+from featbench.testing import check_extractor
 
 # Rows sum to 1 in float32.
 FLOAT32 = 1e-6
@@ -121,3 +122,10 @@ def test_pictures_show_the_colour_of_the_bin_as_bright_as_it_counts():
     assert pictures[0].max() == round(0.95 * 255)  # its saturation
     assert not pictures[1].any()
     assert HueHistogram(bins=12, weighted=False).pictures(image)["hues"].max(axis=-1).min() == 255
+
+
+@pytest.mark.parametrize(
+    "extractor", [HueHistogram(bins=180), HueHistogram(bins=7, weighted=False)], ids=repr
+)
+def test_laws(extractor):
+    check_extractor(extractor)

@@ -5,6 +5,7 @@ from sklearn.base import clone
 from featbench.base import Extractor
 from featbench.errors import InputError
 from featbench.extractors import HOG, Concat, HueHistogram, RawPixels
+from featbench.testing import check_extractor
 
 # The scale is rounded to float32 once and each feature once more.
 FLOAT32 = 1e-5
@@ -142,3 +143,12 @@ def test_bad_parameters_of_a_part_are_refused(images):
 
 def test_parts_are_extractors():
     assert issubclass(Concat, Extractor)
+
+
+@pytest.mark.parametrize(
+    "extractor",
+    [Concat([("small", RawPixels(size=4)), HOG()], scale="none"), Concat([Concat([HOG()]), RawPixels()])],
+    ids=repr,
+)
+def test_laws(extractor):
+    check_extractor(extractor)

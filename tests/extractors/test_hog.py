@@ -9,6 +9,7 @@ from featbench.errors import InputError
 from featbench.extractors import HOG
 from featbench.extractors.hog import hog
 from featbench.extractors.hog_dalal import orientation_table
+from featbench.testing import check_extractor
 
 NORMS = ("l1", "l1-sqrt", "l2", "l2-hys")
 
@@ -231,3 +232,16 @@ def test_the_function_returns_an_array_where_pandas_frames_are_the_rule():
 
     with config_context(transform_output="pandas"):
         assert isinstance(hog(np.zeros((1, 16, 16), dtype=np.uint8)), np.ndarray)
+
+
+@pytest.mark.parametrize(
+    "extractor",
+    [
+        HOG(cell=5, block=3, block_norm="l1-sqrt"),
+        HOG(block=1, block_norm="l2"),
+        HOG(variant="cs231n", cell=6),
+    ],
+    ids=repr,
+)
+def test_laws(extractor):
+    check_extractor(extractor)

@@ -10,6 +10,7 @@ from PIL import Image
 from featbench.errors import InputError
 from featbench.extractors import RawPixels
 from featbench.extractors.raw import area_resize, to_grey
+from featbench.testing import check_extractor
 
 # OpenCV's area interpolation sums in float32 and rounds halves to even.
 OPENCV_ROUNDING = 1
@@ -102,3 +103,8 @@ def test_pictures_are_the_pixels_used(rng):
 def test_a_size_of_nothing_is_refused():
     with pytest.raises(InputError, match="RawPixels: size must be an integer ≥ 1 or None; got 0"):
         RawPixels(size=0).fit(np.zeros((1, 4, 4), dtype=np.uint8))
+
+
+@pytest.mark.parametrize("extractor", [RawPixels(), RawPixels(grey=True), RawPixels(size=9)], ids=repr)
+def test_laws(extractor):
+    check_extractor(extractor)

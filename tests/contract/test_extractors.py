@@ -1,0 +1,250 @@
+"""Every registered extractor keeps the laws and is complete; the checker notices who does not."""
+
+import dataclasses
+import doctest
+import importlib
+import itertools
+import runpy
+from typing import Annotated
+
+import numpy as np
+import pytest
+
+import featbench.extractors
+from featbench.base import Extractor
+from featbench.docstrings import read_docstring
+from featbench.extractors import EXTRACTORS, HOG, HueHistogram
+from featbench.images import ImageSource
+from featbench.numerics.threads import n_threads
+from featbench.parameters import Bounds
+from featbench.testing import check_extractor
+from featbench.testing.extractor_laws import LAWS
+
+OWN = sorted(name for name, row in EXTRACTORS.rows().items() if row.distribution == "featbench")
+
+# What cannot be made without arguments; parameters beyond the defaults are for the extractor's own tests.
+MADE = {"concat": lambda cls: cls([HOG(), HueHistogram()])}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_every_table_entry_keeps_the_laws(name):
+    make = MADE.get(name, lambda cls: cls())
+    check_extractor(make(EXTRACTORS.load(name)))
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_every_table_entry_is_complete(name, repository):
+    module_name, class_name = EXTRACTORS.rows()[name].target.split(":")
+    module = importlib.import_module(module_name)
+    cls = getattr(module, class_name)
+    assert class_name in module.__all__
+    assert class_name in featbench.extractors.__all__
+    assert getattr(featbench.extractors, class_name) is cls
+    assert (repository / "tests" / "extractors" / f"test_{module_name.split('.')[-1]}.py").is_file()
+    documentation = read_docstring(cls)
+    parameters = [field.name for field in dataclasses.fields(cls)]
+    assert documentation.summary
+    assert set(documentation.parameters) == set(parameters)
+    assert all(documentation.parameters.values())
+    assert doctest.testmod(module).failed == 0
+
+
+def test_the_page_says_what_the_docstrings_say(repository):
+    made = runpy.run_path(str(repository / "docs" / "make_extractors.py"))
+    page = (repository / "docs" / "extractors.md").read_text(encoding="utf-8")
+    assert page == made["make_page"](page), "run: python docs/make_extractors.py"
+    for name in OWN:
+        assert page.count(f"## `{name}` – ") == 1
+
+
+@dataclasses.dataclass(kw_only=True, eq=False, repr=False)
+class Brightness(Extractor):
+    """The mean of each image row; sound, for others to break.
+
+    Parameters
+    ----------
+    gain : float, default=1.0
+        Factor.
+    """
+
+    gain: Annotated[float, Bounds(gt=0)] = 1.0
+
+    def _n_features(self, shape):
+        return shape[0]
+
+    def _extract(self, images):
+        means = images.reshape(*images.shape[:2], -1).sum(axis=2, dtype=np.int64)
+        return (means * self.gain).astype(np.float32)
+
+
+class ConvertsInConstructor(Brightness):
+    def __init__(self, *, gain=1.5):
+        self.gain = float(f"{gain}")
+
+
+class ForgetsItself(Brightness):
+    def fit(self, images, y=None):
+        super().fit(images, y)
+
+
+class NeedsNoFit(Brightness):
+    def transform(self, images):
+        return self._extract(np.ascontiguousarray(images))
+
+
+class Doubles(Brightness):
+    def _extract(self, images):
+        return super()._extract(images).astype(np.float64)
+
+
+class CentresTheBatch(Brightness):
+    def _extract(self, images):
+        features = super()._extract(images)
+        return features - features.mean(axis=0)
+
+
+class NeverTheSame(Brightness):
+    fits = itertools.count(1)
+
+    def _fit(self, images, y):
+        self.factor_ = next(self.fits)
+
+    def _extract(self, images):
+        return super()._extract(images) * np.float32(self.factor_)
+
+
+class NothingIsNarrow(Brightness):
+    def transform(self, images):
+        features = super().transform(images)
+        return features if len(features) else np.empty((0, 1), np.float32)
+
+
+class Scribbles(Brightness):
+    def _extract(self, images):
+        features = super()._extract(images)
+        images[:, 0] = 0
+        return features
+
+
+class ReadsMemory(Brightness):
+    def transform(self, images):
+        if isinstance(images, np.ndarray) and images.flags.f_contiguous:
+            return super().transform(images)[:, ::-1].copy()
+        return super().transform(images)
+
+
+class AnyShape(Brightness):
+    def transform(self, images):
+        fitted = hasattr(self, "image_shape_")
+        return Brightness().fit(images).transform(images) if fitted else super().transform(images)
+
+
+class AnyInput(Brightness):
+    def fit(self, images, y=None):
+        return super().fit(
+            np.zeros((1, *np.shape(images)[1:3]), np.uint8) if images.dtype == object else images
+        )
+
+
+class CountsThreads(Brightness):
+    def _extract(self, images):
+        return super()._extract(images) + np.float32(n_threads())
+
+
+class ForgetsInPickle(Brightness):
+    factor = 2
+
+    def _fit(self, images, y):
+        self.factor = 3
+
+    def _extract(self, images):
+        return super()._extract(images) * np.float32(self.factor)
+
+    def __getstate__(self):
+        return {key: value for key, value in super().__getstate__().items() if key != "factor"}
+
+
+class DisdainsSources(Brightness):
+    def transform(self, images):
+        features = super().transform(images)
+        return features * 0 if isinstance(images, ImageSource) else features
+
+
+class PeeksAtLabels(Brightness):
+    def _fit(self, images, y):
+        self.factor_ = 2 if y is None else 3 + y[0]
+
+    def _extract(self, images):
+        return super()._extract(images) * np.float32(self.factor_)
+
+
+class NamesAllAlike(Brightness):
+    def get_feature_names_out(self, input_features=None):
+        return np.asarray(["brightness"] * self.n_features_out_, dtype=object)
+
+
+class FloatPictures(Brightness):
+    def pictures(self, images):
+        return {"halves": images / 2}
+
+
+BROKEN = [
+    ConvertsInConstructor,
+    ForgetsItself,
+    NeedsNoFit,
+    Doubles,
+    CentresTheBatch,
+    NeverTheSame,
+    NothingIsNarrow,
+    Scribbles,
+    ReadsMemory,
+    AnyShape,
+    AnyInput,
+    CountsThreads,
+    ForgetsInPickle,
+    DisdainsSources,
+    PeeksAtLabels,
+    NamesAllAlike,
+    FloatPictures,
+]
+
+
+def test_a_sound_extractor_passes():
+    check_extractor(Brightness(gain=0.5))
+
+
+@pytest.mark.parametrize(
+    ("cls", "law"), list(zip(BROKEN, LAWS, strict=True)), ids=lambda x: getattr(x, "__name__", "")
+)
+def test_who_breaks_a_law_is_named_with_it(cls, law):
+    with pytest.raises(AssertionError) as caught:
+        check_extractor(cls())
+    assert str(caught.value).startswith(f"{cls.__name__} on images (8, 32, 32, 3): broken law: {law} (")
+
+
+def test_an_extractor_that_supports_nothing_does_not_pass():
+    with pytest.raises(
+        AssertionError, match="HOG: supports none of the images: HOG: images must be at least"
+    ):
+        check_extractor(HOG(cell=100))
+
+
+def test_own_images_may_be_given():
+    check_extractor(
+        HOG(cell=20), images=np.random.default_rng(1).integers(0, 256, (4, 50, 44, 3)).astype(np.uint8)
+    )
+
+
+class RoundingNoise(Brightness):
+    """As a matrix product may: the last bits depend on the batch."""
+
+    def _extract(self, images):
+        return super()._extract(images) * np.float32(1 + 1e-7 * len(images))
+
+
+def test_rounding_is_forgiven_only_where_it_is_announced():
+    check_extractor(RoundingNoise(), exact=False)
+    with pytest.raises(AssertionError, match="do not depend on the images beside it"):
+        check_extractor(RoundingNoise())
+    with pytest.raises(AssertionError, match="do not depend on the images beside it"):
+        check_extractor(CentresTheBatch(), exact=False)
