@@ -97,6 +97,7 @@ def hue_histogram(images: ImageArray, *, bins: int = 16, weighted: bool = True) 
     n, height, width = images.shape[:3]
     features = np.empty((n, bins), dtype=np.float32)
     pixels = images.reshape(n, height * width * 3)
+    pixels.flags.writeable = False  # of this view; numba would compile once more for read-only images
 
     def work(start: int, stop: int) -> None:
         _count(pixels[start:stop], weighted, features[start:stop])

@@ -41,11 +41,12 @@ def cs231n_hog(images: ImageArray, orientations: int, cell: int) -> FeatureMatri
     """
     n, height, width = images.shape[:3]
     features = np.empty((n, width // cell, height // cell, orientations), dtype=np.float32)
-    colour = images if images.ndim == 4 else images[..., None]
+    pixels = images.reshape(n, height, width, 3 if images.ndim == 4 else 1)
+    pixels.flags.writeable = False  # of this view; numba would compile once more for read-only images
     slopes, (up, down) = _slopes(orientations), _vertical_limits()
 
     def work(start: int, stop: int) -> None:
-        _cells(colour[start:stop], slopes, up, down, cell, features[start:stop])
+        _cells(pixels[start:stop], slopes, up, down, cell, features[start:stop])
 
     spread(work, n, least=max(1, _PIXELS_PER_THREAD // (height * width)))
     return features.reshape(n, -1)

@@ -61,6 +61,7 @@ def dalal_hog(images: ImageArray, orientations: int, cell: int, block: int, bloc
     channels = 3 if images.ndim == 4 else 1
     shape = (height, width, channels)
     pixels = images.reshape(n, height * width * channels)
+    pixels.flags.writeable = False  # of this view; numba would compile once more for read-only images
 
     def work(start: int, stop: int) -> None:
         _hog(pixels[start:stop], shape, table, orientations, cell, block, norm, features[start:stop])

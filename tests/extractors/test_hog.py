@@ -76,6 +76,12 @@ def test_dalal_equals_the_slow_reference(data):
     np.testing.assert_allclose(ours, slow, rtol=0, atol=FLOAT32)
 
 
+def test_cells_of_any_size_are_summed_exactly(rng):
+    image = rng.integers(0, 256, (203, 201)).astype(np.uint8)
+    ours = hog(image[None], cell=100, block=2, orientations=5, block_norm="l2")[0]
+    np.testing.assert_allclose(ours, dalal(image, 5, 100, 2, "l2"), rtol=0, atol=FLOAT32)
+
+
 def test_of_equal_magnitudes_the_first_channel_counts():
     # 17² + 52² = 28² + 47², yet the C library's hypot rounds them apart: scikit-image may take the second.
     image = np.zeros((3, 3, 3), dtype=np.uint8)
