@@ -54,9 +54,7 @@ class HOG(Extractor):
 
     Deviations of ``dalal`` from Dalal and Triggs, all shared with scikit-image: no Gaussian window over a
     block; a pixel votes for one bin of one cell instead of sharing its vote among the nearest; no
-    gamma compression (they found that it matters little). One from scikit-image: where two channels of a
-    pixel have gradients of exactly equal magnitude, the first channel is taken, while scikit-image
-    compares rounded lengths, and the rounding of the C library's ``hypot`` may prefer another.
+    gamma compression.
 
     Deviations of ``cs231n`` from Dalal and Triggs: gradients of one luma, with a weight of 0.144 for blue
     (for 0.114), instead of the strongest channel; forward differences instead of central ones; directions

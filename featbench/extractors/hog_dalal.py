@@ -10,7 +10,9 @@ Four stages, and the kernel follows the numbers:
 
 Gradients of 8-bit images are integers in −255 … 255, so stage 2 looks orientations up in a table that was
 filled in float64, and sums magnitudes as integers in units of 2⁻²¹ grey levels: the sums are exact and do
-not depend on their order.
+not depend on their order. Stage 1 compares squared magnitudes, which is exact as well. scikit-image compares
+lengths that the C library's ``hypot`` rounded, and of two channels with the same square may prefer the
+second for a last bit; the few gradients that this concerns are marked in the table and settled as it does.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featbench.numerics.threads import kernel, spread
-from featbench.types import FeatureMatrix, ImageArray
+from featbench.types import FeatureMatrix, Float64Array, ImageArray
 
 __all__ = ["BLOCK_NORMS", "dalal_hog", "orientation_table"]
 
@@ -33,6 +35,7 @@ _CLIP = 0.2  # of L2-Hys: no single bin may dominate a block
 _UNITS = 2.0**21  # magnitude units per grey level: the largest, 360.6, still fits 31 bits
 _REACH = 255  # the largest gradient
 _TABLE_ROW = 512  # a power of two above 2 · 255, so that an index is a shift and an addition
+_CONTESTED = 255  # in place of a bin: hypot rounds gradients of this square apart
 _PIXELS_PER_THREAD = 1 << 17  # about half a millisecond, the price of starting a thread several times over
 
 
@@ -56,7 +59,8 @@ def dalal_hog(images: ImageArray, orientations: int, cell: int, block: int, bloc
     rows, cols = height // cell, width // cell
     length = (rows - block + 1) * (cols - block + 1) * block * block * orientations
     features = np.empty((n, length), dtype=np.float32)
-    table = orientation_table(orientations)
+    bins, lengths = orientation_table(orientations), _lengths()
+    table = _marked_table(orientations) if images.ndim == 4 else bins
     norm = BLOCK_NORMS.index(block_norm)
     channels = 3 if images.ndim == 4 else 1
     shape = (height, width, channels)
@@ -64,7 +68,18 @@ def dalal_hog(images: ImageArray, orientations: int, cell: int, block: int, bloc
     pixels.flags.writeable = False  # of this view; numba would compile once more for read-only images
 
     def work(start: int, stop: int) -> None:
-        _hog(pixels[start:stop], shape, table, orientations, cell, block, norm, features[start:stop])
+        _hog(
+            pixels[start:stop],
+            shape,
+            table,
+            bins,
+            lengths,
+            orientations,
+            cell,
+            block,
+            norm,
+            features[start:stop],
+        )
 
     spread(work, n, least=max(1, _PIXELS_PER_THREAD // (height * width)))
     return features
@@ -84,11 +99,36 @@ def orientation_table(orientations: int) -> NDArray[np.uint8]:
     return table.astype(np.uint8).ravel()
 
 
+@lru_cache(maxsize=8)
+def _marked_table(orientations: int) -> NDArray[np.uint8]:
+    """Return the orientation table with `_CONTESTED` for every gradient that `hypot` may mistake."""
+    side = np.arange(_REACH + 1)
+    squares = side[:, None] ** 2 + side[None, :] ** 2
+    least, most = np.full(squares.max() + 1, np.inf), np.zeros(squares.max() + 1)
+    np.minimum.at(least, squares, _lengths())
+    np.maximum.at(most, squares, _lengths())
+    contested = (least < most)[squares]
+    # The last column only fills the row up; no gradient gets there.
+    gradient = np.minimum(np.abs(np.arange(-_REACH, _TABLE_ROW - _REACH)), _REACH)
+    marks = contested[gradient[:-1, None], gradient[None, :]].ravel()
+    return np.where(marks, np.uint8(_CONTESTED), orientation_table(orientations))
+
+
+@lru_cache(maxsize=1)
+def _lengths() -> Float64Array:
+    """Return the lengths of all gradients with components 0 … 255, rounded as `hypot` does."""
+    side = np.arange(_REACH + 1, dtype=np.float64)
+    lengths: Float64Array = np.hypot(side[:, None], side[None, :])
+    return lengths
+
+
 @kernel
 def _hog(
     pixels: Any,
     shape: tuple[int, int, int],
     table: Any,
+    bins: Any,
+    lengths: Any,
     orientations: int,
     cell: int,
     block: int,
@@ -111,7 +151,7 @@ def _hog(
         for r in range(rows):
             _gradients(pixels[i], shape, r * cell, (r + 1) * cell, g_row, g_col)
             _dominant(channels, g_row, g_col, code.reshape(-1), magnitude.reshape(-1))
-            _vote(table, cell, code, magnitude, votes)
+            _vote(table, bins, lengths, g_row, g_col, cell, code, magnitude, votes)
             for c in range(cols):
                 for k in range(orientations):
                     cells[r, c, k] = votes[c, k] * unit
@@ -145,10 +185,7 @@ def _gradients(
 
 @kernel
 def _dominant(channels: int, g_row: Any, g_col: Any, code: Any, magnitude: Any) -> None:
-    """Stage 1, continued: each pixel's table index and magnitude, from its channel of largest gradient.
-
-    Squares are compared, which are exact; of equal ones the first channel wins.
-    """
+    """Stage 1, continued: each pixel's table index and magnitude, from the first channel of largest square."""
     if channels == 1:
         for x in range(code.shape[0]):
             a, b = np.int32(g_row[x]), np.int32(g_col[x])
@@ -170,14 +207,38 @@ def _dominant(channels: int, g_row: Any, g_col: Any, code: Any, magnitude: Any) 
 
 
 @kernel
-def _vote(table: Any, cell: int, code: Any, magnitude: Any, votes: Any) -> None:
+def _vote(
+    table: Any,
+    bins: Any,
+    lengths: Any,
+    g_row: Any,
+    g_col: Any,
+    cell: int,
+    code: Any,
+    magnitude: Any,
+    votes: Any,
+) -> None:
     """Stage 2 for one strip; neighbouring cells take turns, as their sums need not wait for each other."""
     votes[:] = 0
     for y in range(cell):
-        for k in range(cell):
+        for step in range(cell):
             for c in range(votes.shape[0]):
-                x = c * cell + k
-                votes[c, table[code[y, x]]] += magnitude[y, x]
+                x = c * cell + step
+                k = table[code[y, x]]
+                if k == _CONTESTED:
+                    at = 3 * (y * code.shape[1] + x)
+                    k = _settle(bins, lengths, g_row[at : at + 3], g_col[at : at + 3])
+                votes[c, k] += magnitude[y, x]
+
+
+@kernel
+def _settle(bins: Any, lengths: Any, g_row: Any, g_col: Any) -> Any:
+    """Return the bin of the first of three channels with the largest rounded length."""
+    best = 0
+    for i in range(1, 3):
+        if lengths[abs(g_row[i]), abs(g_col[i])] > lengths[abs(g_row[best]), abs(g_col[best])]:
+            best = i
+    return bins[(g_row[best] + _REACH) * _TABLE_ROW + (g_col[best] + _REACH)]
 
 
 @kernel

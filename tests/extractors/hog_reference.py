@@ -7,12 +7,12 @@ from scipy.ndimage import uniform_filter
 
 
 def dalal(image, orientations, cell, block, block_norm):
-    """Dalal–Triggs as scikit-image has it; of channels with equal magnitudes the first."""
+    """Dalal–Triggs as scikit-image has it."""
     pixels = image.astype(float).reshape(*image.shape[:2], -1)
     g_row, g_col = np.zeros_like(pixels), np.zeros_like(pixels)
     g_row[1:-1] = pixels[2:] - pixels[:-2]
     g_col[:, 1:-1] = pixels[:, 2:] - pixels[:, :-2]
-    strongest = np.argmax(g_row**2 + g_col**2, axis=2)[..., None]
+    strongest = np.argmax(np.hypot(g_row, g_col), axis=2)[..., None]
     g_row = np.take_along_axis(g_row, strongest, axis=2)[..., 0]
     g_col = np.take_along_axis(g_col, strongest, axis=2)[..., 0]
     magnitude = np.sqrt(g_row**2 + g_col**2)

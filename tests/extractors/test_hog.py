@@ -82,16 +82,20 @@ def test_cells_of_any_size_are_summed_exactly(rng):
     np.testing.assert_allclose(ours, dalal(image, 5, 100, 2, "l2"), rtol=0, atol=FLOAT32)
 
 
-def test_of_equal_magnitudes_the_first_channel_counts():
-    # 17² + 52² = 28² + 47², yet the C library's hypot rounds them apart: scikit-image may take the second.
-    image = np.zeros((3, 3, 3), dtype=np.uint8)
-    image[1, 2] = 17, 28, 0
-    image[2, 1] = 52, 47, 0
-    features = hog(image[None], cell=3, block=1, block_norm="l1")[0]
-    centre = np.degrees(np.arctan2(52, 17))  # 71.9°, bin 3; the second channel's is 59.2°, bin 2
-    assert int(centre // 20) == 3
-    assert features[3] > 0
-    assert features[2] == 0
+def test_channels_of_equal_magnitude_are_told_apart_as_scikit_image_does():
+    # 17² + 52² = 28² + 47², but glibc's hypot rounds one of them down; (0, 5) and (3, 4) are truly equal.
+    pairs = [((17, 52), (28, 47)), ((28, 47), (17, 52)), ((0, 5), (3, 4)), ((3, 4), (0, 5))]
+    steps = np.arange(256)
+    squares = steps[:, None] ** 2 + steps**2
+    for square in (7565, 10034, 15496):
+        ways = np.argwhere(squares == square)
+        pairs += [(tuple(a), tuple(b)) for a in ways for b in ways]
+    for (row_a, col_a), (row_b, col_b) in pairs:
+        image = np.zeros((3, 3, 3), dtype=np.uint8)
+        image[1, 2] = col_a, col_b, 0
+        image[2, 1] = row_a, row_b, 0
+        ours = hog(image[None], cell=3, block=1, orientations=90, block_norm="l1")[0]
+        np.testing.assert_allclose(ours, scikit_image(image, 90, 3, 1, "l1"), rtol=0, atol=SCIKIT_IMAGE)
 
 
 def test_a_ramp_by_hand():
