@@ -141,6 +141,7 @@ class Extractor(TransformerMixin, BaseEstimator, ABC):
 
     def supports(self, shape: tuple[int, ...]) -> str | None:
         """Return why images of `shape` cannot be used, or None where they can."""
+        check_parameters(self)
         try:
             self._n_features(shape)
         except InputError as reason:

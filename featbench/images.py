@@ -114,6 +114,11 @@ def check_images(images: Any, where: str) -> ImageBatch:
         raise InputError(
             must_be(where, "images", "of shape (n, h, w, 3) or (n, h, w)", Shown(images.shape), remedy)
         )
+    if images.ndim == 3 and images.shape[2] == 3:
+        # Three columns of grey would be a strange picture; a colour image without its leading axis is common.
+        remedy = "A single colour image goes in as image[None]."
+        constraint = "more than 3 pixels wide where they are grey"
+        raise InputError(must_be(where, "images", constraint, Shown(images.shape), remedy))
     if 0 in images.shape[1:]:
         raise InputError(must_be(where, "images", "at least one pixel high and wide", Shown(images.shape)))
     return np.ascontiguousarray(images)

@@ -185,8 +185,8 @@ class _Runner:
             record = None if self.force else self._finished(cell, key)
             reused = record is not None
             if record is None and start > self.deadline:
-                record = {**identity(cell, data), "status": "skipped", "reason": "the time budget was spent"}
-                self.store.write_cell(record)  # without a key: it is not finished, and the next run makes it
+                spent = {**identity(cell, data), "status": "skipped", "reason": "the time budget was spent"}
+                record = self.store.write_cell(spent)  # without a key: the next run makes it
             elif record is None:
                 if made is None:
                     self.progress.stage(f"{extractor.label if extractor else 'baselines'} on {data.name}")
@@ -228,9 +228,7 @@ class _Runner:
             record = {**identity(cell, data), "status": "skipped", "reason": str(reason)}
         except Exception as error:
             record = {**identity(cell, data), **_failure(error)}
-        record = {**record, "key": key, "environment": self.environment}
-        self.store.write_cell(record, arrays)
-        return record
+        return self.store.write_cell({**record, "key": key, "environment": self.environment}, arrays)
 
     def _enter(self, cell: Cell, data: SealedDataset) -> None:
         self.store.enter_opening(

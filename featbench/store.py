@@ -148,7 +148,9 @@ class Store:
             raise StoreError(f"{path}: does not describe a run of this version. Run again.")
         return description
 
-    def write_cell(self, record: Mapping[str, Any], arrays: Mapping[str, AnyArray] | None = None) -> None:
+    def write_cell(
+        self, record: Mapping[str, Any], arrays: Mapping[str, AnyArray] | None = None
+    ) -> dict[str, Any]:
         """Write one finished cell; a cell of that name that was there before is replaced.
 
         Parameters
@@ -157,6 +159,11 @@ class Store:
             JSON's types, with its ``cell_id``.
         arrays : mapping of str to ndarray, optional
             Predictions, curves, pictures.
+
+        Returns
+        -------
+        dict
+            The record as `read_cell` will return it.
         """
         cell_id = record["cell_id"]
         record = {"schema": SCHEMA, **record, "arrays": None}
@@ -170,6 +177,8 @@ class Store:
         for old in (self.root / "cells").glob(f"{cell_id}-*.npz"):
             if old.name != record["arrays"]:
                 old.unlink(missing_ok=True)
+        stored: dict[str, Any] = _plain(record)
+        return stored
 
     def read_cell(self, cell_id: str) -> dict[str, Any] | None:
         """Return a cell's record, or None where there is none."""

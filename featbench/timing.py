@@ -1,6 +1,6 @@
 """Clocks: the seconds of one phase, and nothing but the phase inside them.
 
-The garbage collector is run before a phase and kept out of it. Memory is the highest resident set size
+The garbage collector runs before a stage and is kept out of its clocks. Memory is the highest resident set size
 while the phase ran; on Linux the kernel's high-water mark is reset first, elsewhere it is that of the
 whole process so far, and `PeakMemory.exact` says so.
 """
@@ -132,6 +132,7 @@ class PeakMemory:
     """
 
     def __init__(self) -> None:
+        gc.collect()  # what an earlier stage left behind is not this one's
         self.exact = self._reset()
 
     @staticmethod
@@ -166,7 +167,6 @@ def _process_peak() -> float:
 
 @contextmanager
 def _collector_off() -> Iterator[None]:
-    gc.collect()
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -48,6 +48,7 @@ def test_take_of_a_take_reads_the_right_images() -> None:
         (np.zeros((4, 4, 3), np.uint8)[..., None, :], None),
         (np.zeros((2, 4, 4, 4), np.uint8), "alpha"),
         (np.zeros((4, 4), np.uint8), r"image\[None\]"),
+        (np.zeros((4, 4, 3), np.uint8), r"A single colour image goes in as image\[None\]"),
         (np.zeros((2, 0, 4, 3), np.uint8), "at least one pixel"),
         ([np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)], "all of one shape"),
         ([], "an empty list"),

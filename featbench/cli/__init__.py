@@ -63,15 +63,14 @@ def main() -> None:
 
 def _code(arguments: list[str], debug: bool) -> int:
     try:
-        result = app(arguments, prog_name="featbench", standalone_mode=False)
+        code = app(arguments, prog_name="featbench", standalone_mode=False) or 0
     except FeatbenchError as error:
         if debug:
             raise
         print_error(str(error))
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        print_error("interrupted. What was finished is kept; the same command goes on from there.")
-        return 130
+        code = 130
     except typer.TyperException as error:  # a verb, a flag or a value that is not there
         print_error(f"{error} `featbench --help` lists the verbs, `featbench VERB --help` its flags.")
         return 2
@@ -86,4 +85,6 @@ def _code(arguments: list[str], debug: bool) -> int:
             "traceback, and report it."
         )
         return 1
-    return result if isinstance(result, int) else 0
+    if code == 130:
+        print_error("interrupted. What was finished is kept; the same command goes on from there.")
+    return int(code)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from featbench.report.summary import Summary
-from featbench.report.table import COLUMNS, caption, footnotes, verdict
 from featbench.text import printable
+
+if TYPE_CHECKING:
+    from featbench.report.summary import Summary
 
 __all__ = ["notice", "print_error", "print_rows", "print_summary"]
 
@@ -62,6 +64,8 @@ def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: 
 
 def print_summary(summary: Summary) -> None:
     """Print each data set's table and verdict on standard output, the notes on standard error."""
+    from featbench.report.table import COLUMNS, caption, footnotes, verdict
+
     console = Console(highlight=False)
     columns = [
         c for c in COLUMNS if not console.is_terminal or console.width >= 130 or c.heading not in _COMPACT

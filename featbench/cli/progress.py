@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from featbench.config import Cell
 from featbench.text import printable
+
+if TYPE_CHECKING:
+    from featbench.config import Cell
 
 __all__ = ["Estimate", "TerminalProgress"]
 
@@ -35,8 +37,9 @@ class Estimate:
         same = before is not None and (before.dataset, before.split, before.seed, before.extractor) == (
             cell.dataset, cell.split, cell.seed, cell.extractor,
         )  # fmt: skip
-        extractor = "" if same else cell.extractor.label if cell.extractor else "none"
-        return extractor, cell.classifier.name
+        if cell.extractor is None:
+            return "none", cell.classifier.name
+        return "" if same else cell.extractor.label, cell.classifier.name
 
     def done(self, seconds: float, *, reused: bool) -> None:
         """Note that the next cell is done; one that was there already teaches nothing."""

@@ -116,6 +116,7 @@ def read_component(
     Component or None
         None where there were problems.
     """
+    named = path if isinstance(value, str) else (*path, "name")
     if isinstance(value, str):
         value = {"name": value}
     if not isinstance(value, dict) or not value:
@@ -132,7 +133,7 @@ def read_component(
         return None
     parameters = {k: v for k, v in value.items() if k != "name"}
     search = parameters.pop("search", None) if kind == "classifier" else None
-    known = _class(document, (*path, "name") if "name" in value else path, kind, name, problems)
+    known = _class(document, named, kind, name, problems)
     if known is None:
         return None
     found = parameter_problems(document, path, known, parameters)

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from featbench.config import apply_overrides, load_experiment, packaged_configs, parse, read_experiment
+from featbench.config.experiment import Experiment
+from featbench.errors import ConfigError
+
+BASE = """\
+dataset: photos
+extractor: {name: hog, cell: 8}
+preprocess: standardize
+classifier: {name: svm, loss: weston_watkins}
+search: {reg: {log: [1e-6, 1e-1, 6]}}
+selection: {folds: 5}
+seeds: [0]
+timing: {repeats: 3}
+"""
+
+
+def read(text: str, *overrides: str) -> Experiment:
+    return read_experiment(apply_overrides(parse(text, "x.yaml"), overrides), "x")
+
+
+def complaint(text: str, *overrides: str) -> str:
+    with pytest.raises(ConfigError) as error:
+        read(text, *overrides)
+    return str(error.value)
+
+
+def test_the_documented_experiment() -> None:
+    experiment = read(BASE)
+    cells = list(experiment.cells())
+    assert [c.label for c in cells] == ["chance", "majority", "hog → standardize → svm"]
+    values = [c["reg"] for c in cells[2].candidates]
+    np.testing.assert_allclose(values, [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1], rtol=1e-12)
+    assert len({c.cell_id for c in cells}) == 3
+
+
+def test_plurals_multiply() -> None:
+    text = """
+datasets: [photos, digits]
+extractors: [raw, {name: hog, cell: 4}, {concat: [hog, hue]}]
+preprocesses: [none, standardize]
+classifiers: [{name: knn, metric: l1}, softmax]
+seeds: [0, 1]
+"""
+    cells = list(read(text).cells())
+    assert len(cells) == 2 * 2 * (2 + 3 * 2 * 2)
+    assert len({c.cell_id for c in cells}) == len(cells)
+    assert "hog & hue → softmax" in {c.label for c in cells}
+    assert "hog(cell=4) → standardize → knn(metric=l1)" in {c.label for c in cells}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("extractor: {name: hog, cell: 8}", "extractor: {name: hog, cel: 8}"),
+         "x.yaml:2: extractor.cel: unknown key 'cel'. Did you mean 'cell'?"),
+        (("extractor: {name: hog, cell: 8}", "extractor: hgo"), "x.yaml:2: extractor: unknown extractor 'hgo'. Did you mean 'hog'?"),
+        (("cell: 8", "cell: '8'"), "x.yaml:2: extractor.cell: must be integer; got 8."),
+        (("cell: 8", "cell: 0"), "x.yaml:2: extractor.cell: must be greater than or equal to 1; got 0."),
+        (("cell: 8", "cell: true"), "x.yaml:2: extractor.cell: must be integer; got true."),
+        (("cell: 8", "cell: 8.5"), "x.yaml:2: extractor.cell"),
+        (("loss: weston_watkins", "loss: hinge"), "x.yaml:4: classifier.loss: must be 'weston_watkins'"),
+        (("preprocess: standardize", "preprocess: standardise"), "x.yaml:3: preprocess: preprocess must be one of"),
+        (("preprocess: standardize", "preproces: standardize"), "x.yaml:3: preproces: unknown key 'preproces'. Did you mean 'preprocess'?"),
+        (("seeds: [0]", "seeds: ['0']"), "x.yaml:7: seeds[0]"),
+        (("seeds: [0]", "seeds: [0, 0]"), "different numbers"),
+        (("seeds: [0]", "seeds: 0"), "x.yaml:7: seeds"),
+        (("repeats: 3", "repeat: 3"), "x.yaml:8: timing.repeat: unknown key 'repeat'. Did you mean 'repeats'?"),
+        (("{folds: 5}", "{folds: 1}"), "x.yaml:6: selection.folds: must be greater than or equal to 2; got 1."),
+        (("{folds: 5}", "{fold: 5}"), "Did you mean 'folds'?"),
+        (("{folds: 5}", "{holdout: 1.5}"), "x.yaml:6: selection"),
+        (("{folds: 5}", "5"), "{folds: 5}, {holdout: 0.2} or none"),
+        (("{folds: 5}", "none"), "has values to search"),
+        (("{reg: {log: [1e-6, 1e-1, 6]}}", "{rge: [1]}"), "no classifier here has a parameter 'rge'. Did you mean 'reg'?"),
+        (("{log: [1e-6, 1e-1, 6]}", "{log: [0, 1, 6]}"), "log above 0"),
+        (("{log: [1e-6, 1e-1, 6]}", "['a']"), "x.yaml:5: search.reg"),
+        (("{log: [1e-6, 1e-1, 6]}", "{log: [1e-6, 1e-1, 2000]}"), "search.reg"),
+        (("loss: weston_watkins", "reg: 1e-3"), "is to be searched, and svm has it written down"),
+        (("dataset: photos\n", ""), "'dataset' is missing"),
+        (("dataset: photos", "dataset: [photos, digits]"), "'datasets: [...]' makes a row of each"),
+        (("extractor: {name: hog, cell: 8}", "extractor: [hog, hue]"), "joins them into one"),
+        (("dataset: photos", "dataset: photos\ndatasets: [digits]"), "both 'dataset' and 'datasets' are given"),
+        (("extractor: {name: hog, cell: 8}", "extractor: {concat: [hog]}"), "a list of two extractors or more"),
+        (("extractor: {name: hog, cell: 8}", "extractor: {concat: [hog, {name: hue, bin: 3}]}"), "Did you mean 'bins'?"),
+        (("extractor: {name: hog, cell: 8}", "extractors: [hog, hog]"), "different from each other"),
+        (("extractor: {name: hog, cell: 8}", "extractor: {cell: 8}"), "given by 'name'"),
+        (("dataset: photos", "dataset: 3"), "a name or a mapping"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_place_and_remedy(change: tuple[str, str], message: str) -> None:
+    assert change[0] in BASE
+    assert message in complaint(BASE.replace(*change))
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    text = BASE.replace("cell", "cel").replace("folds", "fold").replace("repeats", "repeat")
+    assert len(complaint(text).splitlines()) == 3
+
+
+def test_nothing_is_loaded_by_validation(monkeypatch: pytest.MonkeyPatch) -> None:
+    from featbench.datasets.photos import Photos
+
+    def load(*_: Any) -> None:
+        raise AssertionError("validation touched the data")
+
+    monkeypatch.setattr(Photos, "load", load)
+    read(BASE)
+
+
+def test_set_beats_the_file() -> None:
+    changed = read(BASE, "extractor.cell=4", "classifier.loss=one_vs_rest", "seeds=[1, 2]")
+    assert changed.extractors[0].params["cell"] == 4
+    assert changed.classifiers[0][0].params["loss"] == "one_vs_rest"
+    assert changed.seeds == (1, 2)
+
+
+def test_set_of_a_short_name_a_list_item_and_the_other_number() -> None:
+    assert read(BASE, "dataset=digits").datasets[0].name == "digits"
+    assert read(BASE, "extractor=raw", "extractor.grey=true").extractors[0].params == {"grey": True}
+    text = BASE.replace("extractor: {name: hog, cell: 8}", "extractors: [raw, hog]")
+    assert read(text, "extractors.1.cell=4").extractors[1].params == {"cell": 4}
+    assert len(read(text, "extractor=hue").extractors) == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("extractor.cel=4", "--set extractor.cel=4: unknown key 'cel'. Did you mean 'cell'?"),
+        ("nonsense", "of the form path=value"),
+        ("seeds.5.a=1", "--set"),
+        ("seeds.5=1", "a number from 0 to 0"),
+        ("extractor.cell=[", "is not YAML"),
+        ("=3", "of the form"),
+    ],
+)
+def test_set_that_is_wrong(override: str, message: str) -> None:
+    assert message in complaint(BASE, override)
+
+
+def test_a_searched_value_may_stand_beside_the_classifier() -> None:
+    text = BASE.replace("search: {reg: {log: [1e-6, 1e-1, 6]}}\n", "").replace(
+        "classifier: {name: svm, loss: weston_watkins}", "classifier: {name: svm, search: {reg: [1, 2]}}"
+    )
+    assert read(text).classifiers[0][1] == ({"reg": 1}, {"reg": 2})
+
+
+def test_defaults_are_searched_and_a_written_value_is_not() -> None:
+    text = BASE.replace("search: {reg: {log: [1e-6, 1e-1, 6]}}\n", "")
+    assert len(read(text).classifiers[0][1]) > 2
+    fixed = text.replace("loss: weston_watkins", "reg: 0.5")
+    assert read(fixed).classifiers[0][1] == ({},)
+
+
+def test_the_identity_of_a_cell_changes_with_what_decides_its_result() -> None:
+    before = {c.cell_id for c in read(BASE).cells()}
+    assert {c.cell_id for c in read(BASE, "timing.repeats=1").cells()} == before
+    for change in (
+        "seeds=[1]",
+        "extractor.cell=4",
+        "selection={folds: 4}",
+        "search={reg: [1]}",
+        "preprocess=l2",
+    ):
+        assert before - {c.cell_id for c in read(BASE, change).cells()}, change
+
+
+@pytest.mark.parametrize("name", packaged_configs())
+def test_every_packaged_config_is_valid(name: str) -> None:
+    assert list(load_experiment(name).cells())
+
+
+def test_a_config_that_is_not_there() -> None:
+    with pytest.raises(ConfigError, match="Did you mean 'hog_svm'"):
+        load_experiment("hog_smv")
+    with pytest.raises(ConfigError, match="cannot be read|is a folder"):
+        load_experiment("/")

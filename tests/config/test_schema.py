@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import json
+
+from featbench.config.schema import experiment_schema
+
+
+def test_the_schema_knows_every_plugin_and_its_parameters() -> None:
+    schema = experiment_schema()
+    assert json.loads(json.dumps(schema)) == schema
+    hog = next(o for o in schema["$defs"]["extractor"]["anyOf"] if o.get("title") == "hog")
+    assert hog["properties"]["cell"]["minimum"] == 1
+    assert hog["properties"]["cell"]["description"]
+    assert set(schema["properties"]) >= {
+        "dataset",
+        "datasets",
+        "search",
+        "selection",
+        "seeds",
+        "timing",
+        "splits",
+    }
+    assert schema["properties"]["timing"]["properties"]["repeats"]["minimum"] == 1
+
+
+def test_every_reference_leads_somewhere() -> None:
+    schema = experiment_schema()
+
+    def walk(node: object) -> None:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                assert node["$ref"].removeprefix("#/$defs/") in schema["$defs"], node
+            for child in node.values():
+                walk(child)
+        elif isinstance(node, list):
+            for child in node:
+                walk(child)
+
+    walk(schema)
