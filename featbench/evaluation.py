@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import time
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from featbench.selection import Outcome, select
 from featbench.stages import Features
 from featbench.stats import score, top_k_accuracy
 from featbench.timing import Latency, PeakMemory, Timing, latency, measure
-from featbench.types import AnyArray, FeatureMatrix, Labels
+from featbench.types import AnyArray, FeatureMatrix, ImageArray, Labels
 
 __all__ = ["Evaluated", "evaluate"]
 
@@ -50,17 +49,60 @@ class Evaluated:
     arrays: dict[str, AnyArray]
 
 
-@dataclass
 class _Pipeline:
-    """The fitted parts behind the extractor, with their clocks."""
+    """What stands behind the extractor: fitted once, by `refit`, with a clock for each phase."""
 
-    preprocess: Any
-    classifier: Classifier
-    train: FeatureMatrix
-    test: FeatureMatrix
-    phases: dict[str, Timing] = field(default_factory=dict)
+    def __init__(self, cell: Cell, features: Features, labels: Labels, repeats: int) -> None:
+        self.classifier: Classifier = cell.classifier.build(cell.seed)
+        self.preprocess = make_preprocess(cell.preprocess)
+        self.features, self.labels, self.repeats = features, labels, repeats
+        self.phases: dict[str, Timing] = {}
 
-    def predict(self, features: FeatureMatrix) -> Labels:
+    def warm_up(self) -> None:
+        """Compile what will be compiled, on a few rows; faults show again in the real fit."""
+        rows = np.random.default_rng(0).permutation(len(self.labels))[:_WARMUP_ROWS]
+
+        def phase() -> None:
+            with contextlib.suppress(Exception):
+                few = clone(self.preprocess).fit_transform(self.features.train[rows])
+                clone(self.classifier).fit(few, self.labels[rows]).predict(few[:2])
+
+        _, self.phases["warmup"] = measure(phase)
+
+    def select(self, candidates: Sequence[Mapping[str, Any]]) -> Outcome:
+        """Choose the hyperparameters on the rows that selection may look at."""
+        seen = self.features
+        outcome, timing = measure(
+            lambda: select(
+                self.classifier,
+                seen.selection_rows,
+                seen.selection_labels,
+                seen.folds,
+                candidates,
+                self.preprocess,
+            )
+        )
+        if seen.folds:
+            self.phases["search"] = timing
+        return outcome
+
+    def refit(self, parameters: Mapping[str, Any]) -> Labels:
+        """Fit on all training rows and predict the test rows."""
+        phases, repeats = self.phases, self.repeats
+        prepared = self.preprocess
+        self.train, phases["preprocess"] = measure(lambda: prepared.fit_transform(self.features.train))
+        self.test, phases["preprocess_test"] = measure(
+            lambda: prepared.transform(self.features.test), repeats
+        )
+        fresh = iter([clone(self.classifier).set_params(**parameters) for _ in range(repeats)])
+        self.classifier, phases["fit"] = measure(lambda: next(fresh).fit(self.train, self.labels), repeats)
+        predictions, phases["predict"] = measure(lambda: self.classifier.predict(self.test), repeats)
+        return np.asarray(predictions)
+
+    def label_one(self, images: ImageArray) -> Labels:
+        """Label one image, from pixels on."""
+        assert self.features.extractor is not None
+        features = self.features.extractor.transform(images)
         return np.asarray(self.classifier.predict(self.preprocess.transform(features)))
 
 
@@ -84,88 +126,37 @@ def evaluate(
     -------
     Evaluated
     """
-    started = time.perf_counter()
     peak = PeakMemory()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        unfitted: Classifier = cell.classifier.build(cell.seed)
-        unprepared = make_preprocess(cell.preprocess)
-        warmup = _warm_up(unfitted, unprepared, features.train, data.train.labels)
-        outcome, search = measure(
-            lambda: select(
-                unfitted,
-                features.selection_rows,
-                features.selection_labels,
-                features.folds,
-                cell.candidates,
-                unprepared,
-            )
-        )
-        box: list[_Pipeline] = []
-
-        def refit(parameters: Mapping[str, Any]) -> Labels:
-            chosen = unfitted.set_params(**parameters)
-            box.append(_fit(chosen, unprepared, features, data.train.labels, repeats))
-            predictions, box[0].phases["predict"] = measure(
-                lambda: np.asarray(box[0].classifier.predict(box[0].test)), repeats
-            )
-            return predictions
-
-        refitted = outcome.selected.refit(refit)
-        pipeline = box[0]
-        rank = _ranking(pipeline.classifier, pipeline.test)
-        train_score = _train_score(pipeline, data.train.labels, cell.seed)
-        delay = _latency(features, pipeline, data)
+        pipeline = _Pipeline(cell, features, data.train.labels, repeats)
+        pipeline.warm_up()
+        outcome = pipeline.select(cell.candidates)
+        refitted = outcome.selected.refit(pipeline.refit)
+        ranking = _ranking(pipeline.classifier, pipeline.test)
+        train_accuracy = _train_accuracy(pipeline, cell.seed)
+        delay = _latency(pipeline, data)
         truth = data.test_labels.open(refitted, enter)
     scores = score(truth, refitted.predictions, len(data.classes), data.test_groups)
     phases = {**features.phases, **pipeline.phases}
-    if features.folds:
-        phases["search"] = search
-    phases["warmup"] = Timing(
-        [warmup.seconds + sum(t.seconds for k, t in features.phases.items() if k == "warmup")]
-    )
+    said = [*features.warnings, *outcome.warnings, *(str(w.message) for w in caught)]
     record = {
         **_described(cell, data, features, outcome, scores),
-        "train_accuracy": train_score,
-        "top5_accuracy": None if rank is None else _top5(truth, rank, pipeline.classifier),
+        "train_accuracy": train_accuracy,
+        "top5_accuracy": None if ranking is None else _top5(truth, ranking, pipeline.classifier),
         "phases": {name: timing.to_json() for name, timing in phases.items()},
         **_speed(len(truth), phases, delay),
         "peak_rss_mb": max(features.peak_mb, peak.megabytes()),
         "peak_exact": peak.exact,
         "optimum": getattr(pipeline.classifier, "optimum_", None),
-        "warnings": list(
-            dict.fromkeys([*features.warnings, *outcome.warnings, *(str(w.message) for w in caught)])
-        ),
-        "cell_s": time.perf_counter() - started,
+        "warnings": list(dict.fromkeys(said)),
     }
     return Evaluated(record, {"predictions": refitted.predictions, "truth": truth})
 
 
-def _warm_up(classifier: Classifier, preprocess: Any, X: FeatureMatrix, y: Labels) -> Timing:
-    """Compile what the classifier compiles, on a few rows; faults show again in the real fit."""
-    rows = np.random.default_rng(0).permutation(len(y))[:_WARMUP_ROWS]
-
-    def phase() -> None:
-        with contextlib.suppress(Exception):
-            few = clone(preprocess).fit_transform(X[rows])
-            clone(classifier).fit(few, y[rows]).predict(few[:2])
-
-    return measure(phase)[1]
-
-
-def _fit(classifier: Classifier, preprocess: Any, features: Features, y: Labels, repeats: int) -> _Pipeline:
-    phases: dict[str, Timing] = {}
-    prepared = clone(preprocess)
-    train, phases["preprocess"] = measure(lambda: prepared.fit_transform(features.train))
-    test, phases["preprocess_test"] = measure(lambda: prepared.transform(features.test), repeats)
-    fresh = iter([clone(classifier) for _ in range(repeats)])
-    fitted, phases["fit"] = measure(lambda: next(fresh).fit(train, y), repeats)
-    return _Pipeline(prepared, fitted, train, test, phases)
-
-
-def _train_score(pipeline: _Pipeline, y: Labels, seed: int) -> float:
-    rows = np.random.default_rng(seed).permutation(len(y))[:_TRAIN_SCORED]
-    return float(np.mean(pipeline.classifier.predict(pipeline.train[rows]) == y[rows]))
+def _train_accuracy(pipeline: _Pipeline, seed: int) -> float:
+    rows = np.random.default_rng(seed).permutation(len(pipeline.labels))[:_TRAIN_SCORED]
+    return float(np.mean(pipeline.classifier.predict(pipeline.train[rows]) == pipeline.labels[rows]))
 
 
 def _ranking(classifier: Classifier, X: FeatureMatrix) -> AnyArray | None:
@@ -183,13 +174,12 @@ def _top5(truth: Labels, scores: AnyArray, classifier: Classifier) -> float:
     return top_k_accuracy(np.array([columns.get(int(label), -1) for label in truth]), scores)
 
 
-def _latency(features: Features, pipeline: _Pipeline, data: SealedDataset) -> Latency | None:
-    extractor = features.extractor
-    if extractor is None:
+def _latency(pipeline: _Pipeline, data: SealedDataset) -> Latency | None:
+    if pipeline.features.extractor is None:
         return None
     few = np.arange(min(200, len(data.test_labels)), dtype=np.int64)
     images = np.concatenate(list(chunks(take(data.test_images, few), len(few))))
-    return latency(lambda i: pipeline.predict(extractor.transform(images[i : i + 1])), len(images))
+    return latency(lambda i: pipeline.label_one(images[i : i + 1]), len(images))
 
 
 def _speed(n_test: int, phases: Mapping[str, Timing], delay: Latency | None) -> dict[str, Any]:

@@ -30,7 +30,6 @@ _PHASES = {
     "fit_s": "fit",
     "predict_s": "predict",
     "preprocess_s": "preprocess",
-    "warmup_s": "warmup",
 }
 
 
@@ -56,6 +55,8 @@ def to_row(record: Mapping[str, Any]) -> dict[str, Any]:
     for column, phase in _PHASES.items():
         timing = (record.get("phases") or {}).get(phase)
         row[column] = timing["seconds"] if timing else None
+    warm = [t["seconds"] for phase, t in (record.get("phases") or {}).items() if phase.startswith("warmup")]
+    row["warmup_s"] = sum(warm) if warm else None
     chosen = (record.get("selection") or {}).get("parameters") or {}
     row["parameters"] = ", ".join(f"{k}={_number(v)}" for k, v in chosen.items())
     row["warnings"] = " | ".join(record.get("warnings") or ())

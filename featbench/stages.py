@@ -131,7 +131,7 @@ def extract(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         phases: dict[str, Timing] = {}
-        _, phases["warmup"] = measure(lambda: _warm_up(extractor, data.train.images, labels))
+        _, phases["warmup_extractor"] = measure(lambda: _warm_up(extractor, data.train.images, labels))
         fitted, train, test = _run(extractor, data, phases, repeats)
         if extractor.uses_labels and selection != "none":
             folds = make_folds(labels, groups, _held_out(selection), seed)

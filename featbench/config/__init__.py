@@ -7,9 +7,10 @@ from pathlib import Path
 
 from featbench.config.components import Component
 from featbench.config.document import Document, parse
-from featbench.config.experiment import Cell, Experiment, Folds, Holdout, Selection, Timing, read_experiment
+from featbench.config.experiment import Cell, Experiment, Folds, Holdout, Selection, Timing
 from featbench.config.overrides import apply_overrides
 from featbench.config.packaged import packaged_configs
+from featbench.config.reading import read_experiment
 from featbench.errors import ConfigError, UnknownNameError
 
 __all__ = [

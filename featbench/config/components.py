@@ -153,9 +153,10 @@ def _read_concat(
     parameters = {k: v for k, v in value.items() if k not in ("concat", "name")}
     cls = EXTRACTORS.load("concat")
     allowed = {n: p for n, p in parameters_of(cls).items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
-    unknown = [_unknown(document, (*path, k), k, allowed) for k in parameters if k not in allowed]
-    problems.extend(unknown)
-    if unknown or None in parts:
+    wrong = [_unknown(document, (*path, k), k, allowed) for k in parameters if k not in allowed]
+    wrong = wrong or parameter_problems(document, path, cls, {"parts": [], **parameters})
+    problems.extend(wrong)
+    if wrong or None in parts:
         return None
     return Component("extractor", "concat", parameters, parts=tuple(p for p in parts if p))
 

@@ -88,6 +88,8 @@ seeds: [0, 1]
         (("dataset: photos", "dataset: photos\ndatasets: [digits]"), "both 'dataset' and 'datasets' are given"),
         (("extractor: {name: hog, cell: 8}", "extractor: {concat: [hog]}"), "a list of two extractors or more"),
         (("extractor: {name: hog, cell: 8}", "extractor: {concat: [hog, {name: hue, bin: 3}]}"), "Did you mean 'bins'?"),
+        (("extractor: {name: hog, cell: 8}", "extractor: {concat: [hog, hue], scale: big}"), "extractor.scale: must be"),
+        (("extractor: {name: hog, cell: 8}", "extractor: {concat: [hog, hue], scal: none}"), "Did you mean 'scale'?"),
         (("extractor: {name: hog, cell: 8}", "extractors: [hog, hog]"), "different from each other"),
         (("extractor: {name: hog, cell: 8}", "extractor: {cell: 8}"), "given by 'name'"),
         (("dataset: photos", "dataset: 3"), "a name or a mapping"),
