@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
@@ -11,10 +11,11 @@ from featbench.base import Extractor
 from featbench.errors import InputError, Shown, must_be
 from featbench.numerics.threads import kernel, spread
 from featbench.parameters import Bounds
-from featbench.types import AnyArray, FeatureMatrix, Float64Array, ImageArray
+from featbench.types import AnyArray, FeatureMatrix, Float64Array, ImageArray, Indices
 
 __all__ = ["HueHistogram", "hue_histogram"]
 
+_OPENCV_LEVELS = 180  # of an 8-bit hue in OpenCV, 2° each
 _PIXELS_PER_THREAD = 1 << 17  # about half a millisecond, the price of starting a thread several times over
 
 
@@ -29,12 +30,17 @@ class HueHistogram(Extractor):
     weighted : bool, default=True
         Whether a pixel counts by its saturation, 0 to 1, so that grey and near-grey pixels, whose hue is
         chance, matter little. Otherwise each pixel counts one.
+    levels : {"exact", "opencv"}, default="exact"
+        What is put into bins: ``exact`` the hue itself; ``opencv`` its level in OpenCV's 8-bit HSV, 0 to
+        179, the nearest multiple of 2°. For numbers to agree with a program that uses OpenCV; `bins` is at
+        most 180 then.
 
     Notes
     -----
     Hue is in turns, [0, 1): red 0, green 1/3, blue 2/3; bin k covers [k / bins, (k + 1) / bins). It is
-    compared as a fraction of whole numbers, so that no pixel is on the wrong side of an edge. Saturation
-    is that of HSV, (max − min) / max. A grey pixel has no hue: the unweighted histogram counts it as red,
+    compared as a fraction of whole numbers, so that no pixel is on the wrong side of an edge. Unweighted
+    with ``levels="opencv"``, the counts are those of OpenCV's ``calcHist`` on the H channel of ``cvtColor``.
+    Saturation is that of HSV, (max − min) / max. A grey pixel has no hue: the unweighted histogram counts it as red,
     in bin 0, as ``colorsys``, OpenCV and the CS231n course do; the weighted one counts it not at all. Each
     row sums to 1, or to 0 for a wholly grey image that is weighted.
 
@@ -50,6 +56,7 @@ class HueHistogram(Extractor):
 
     bins: Annotated[int, Bounds(ge=1, le=1530)] = 16
     weighted: bool = True
+    levels: Literal["exact", "opencv"] = "exact"
 
     def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:  # noqa: ARG002
         """Return names such as ``hue[120°]``, by the lower edge of the bin."""
@@ -60,10 +67,13 @@ class HueHistogram(Extractor):
         pixels = np.ascontiguousarray(images).reshape(-1)
         place = np.empty(pixels.size // 3, dtype=np.uint32)
         weight = np.ones(pixels.size // 3, dtype=np.float32)
-        _bins(pixels, self.bins, place)
+        if self.levels == "exact":
+            _bins(pixels, self.bins, place)
+        else:
+            _opencv_levels(pixels, place)
         if self.weighted:
             _saturation(pixels, weight)
-        drawing = _palette(self.bins)[place] * weight[:, None] * 255
+        drawing = _palette(self.bins)[_shares(self.bins, self.levels)[place]] * weight[:, None] * 255
         return {"hues": np.rint(drawing).astype(np.uint8).reshape(images.shape)}
 
     def _n_features(self, shape: tuple[int, ...]) -> int:
@@ -72,13 +82,24 @@ class HueHistogram(Extractor):
             raise InputError(
                 must_be("HueHistogram", "images", "in colour, (n, h, w, 3)", Shown("grey"), remedy)
             )
+        if self.levels == "opencv" and self.bins > _OPENCV_LEVELS:
+            constraint = f'at most {_OPENCV_LEVELS} for levels="opencv"'
+            raise InputError(
+                must_be("HueHistogram", "bins", constraint, self.bins, "Finer hues are exact ones.")
+            )
         return self.bins
 
     def _extract(self, images: ImageArray) -> FeatureMatrix:
-        return hue_histogram(images, bins=self.bins, weighted=self.weighted)
+        return hue_histogram(images, bins=self.bins, weighted=self.weighted, levels=self.levels)
 
 
-def hue_histogram(images: ImageArray, *, bins: int = 16, weighted: bool = True) -> FeatureMatrix:
+def hue_histogram(
+    images: ImageArray,
+    *,
+    bins: int = 16,
+    weighted: bool = True,
+    levels: Literal["exact", "opencv"] = "exact",
+) -> FeatureMatrix:
     """Compute normalised hue histograms; see `HueHistogram`.
 
     Parameters
@@ -86,9 +107,11 @@ def hue_histogram(images: ImageArray, *, bins: int = 16, weighted: bool = True) 
     images : ndarray of uint8, (n, h, w, 3)
         C-contiguous.
     bins : int
-        Bins over one turn, 1 to 1530.
+        Bins over one turn, 1 to 1530, or to 180 for OpenCV's levels.
     weighted : bool
         Whether pixels count by their saturation.
+    levels : {"exact", "opencv"}
+        Whether the hue itself or OpenCV's 8-bit level of it is put into bins.
 
     Returns
     -------
@@ -99,11 +122,22 @@ def hue_histogram(images: ImageArray, *, bins: int = 16, weighted: bool = True) 
     pixels = images.reshape(n, height * width * 3)
     pixels.flags.writeable = False  # of this view; numba would compile once more for read-only images
 
+    shares = _shares(bins, levels)
+
     def work(start: int, stop: int) -> None:
-        _count(pixels[start:stop], weighted, features[start:stop])
+        _count(pixels[start:stop], weighted, levels == "opencv", shares, features[start:stop])
 
     spread(work, n, least=max(1, _PIXELS_PER_THREAD // (height * width)))
     return features
+
+
+def _shares(bins: int, levels: str) -> Indices:
+    """Return the bin of every place that pixels are counted at: of each level, or of each bin itself."""
+    if levels == "exact":
+        return np.arange(bins)
+    # The product of floats, and its rounding, is calcHist's.
+    shares: Indices = np.floor(np.arange(_OPENCV_LEVELS) * (bins / _OPENCV_LEVELS)).astype(np.int64)
+    return shares
 
 
 def _palette(bins: int) -> Float64Array:
@@ -115,16 +149,21 @@ def _palette(bins: int) -> Float64Array:
 
 
 @kernel
-def _count(pixels: Any, weighted: bool, features: Any) -> None:
+def _count(pixels: Any, weighted: bool, opencv: bool, shares: Any, features: Any) -> None:
     """Fill the histograms of some images, given as ``(n, 3 * pixels)``."""
-    n, size, bins = pixels.shape[0], pixels.shape[1] // 3, features.shape[1]
+    n, size = pixels.shape[0], pixels.shape[1] // 3
+    places, bins = shares.shape[0], features.shape[1]
     place = np.empty(size, np.uint32)
     weight = np.ones(size, np.float32)
     # Four histograms take turns: neighbours share a bin, and their sums need not wait for each other.
-    parts = np.empty((4, bins), np.float64)
+    parts = np.empty((4, places), np.float64)
+    counts = np.empty(bins, np.float64)
     whole = size // 4 * 4
     for i in range(n):
-        _bins(pixels[i], bins, place)
+        if opencv:
+            _opencv_levels(pixels[i], place)
+        else:
+            _bins(pixels[i], places, place)
         if weighted:
             _saturation(pixels[i], weight)
         parts[:] = 0
@@ -133,10 +172,12 @@ def _count(pixels: Any, weighted: bool, features: Any) -> None:
                 parts[k, place[j + k]] += weight[j + k]
         for j in range(whole, size):
             parts[0, place[j]] += weight[j]
-        mass = parts.sum()
+        counts[:] = 0
+        for k in range(places):
+            counts[shares[k]] += parts[0, k] + parts[1, k] + parts[2, k] + parts[3, k]
+        mass = counts.sum() if weighted else float(size)
         for k in range(bins):
-            total = parts[0, k] + parts[1, k] + parts[2, k] + parts[3, k]
-            features[i, k] = total / mass if mass > 0 else 0.0
+            features[i, k] = counts[k] / (mass if mass > 0 else 1.0)
 
 
 @kernel
@@ -155,6 +196,23 @@ def _bins(pixels: Any, bins: int, place: Any) -> None:
         a = red if high == r else (2 * d + b - r if high == g else 4 * d + r - g)
         # A grey pixel has d = a = 0 and lands in bin 0.
         place[j] = np.uint32((np.float32(a * bins) + np.float32(0.5)) / np.float32(6 * d if d > 0 else 1))
+
+
+@kernel
+def _opencv_levels(pixels: Any, place: Any) -> None:
+    """Write each pixel's level of hue, 0 to 179, rounded as OpenCV rounds.
+
+    OpenCV multiplies by a table of 180 · 2¹² / 6d, rounded. No such quotient is near enough to a half for
+    float32 to round it to the other side, and a division runs in wide registers where a table does not.
+    """
+    for j in range(place.shape[0]):
+        r, g, b = np.int32(pixels[3 * j]), np.int32(pixels[3 * j + 1]), np.int32(pixels[3 * j + 2])
+        high, low = max(r, g, b), min(r, g, b)
+        d = high - low
+        a = g - b if high == r else (2 * d + b - r if high == g else 4 * d + r - g)
+        scale = np.int32(np.float32(30 << 12) / np.float32(d if d > 0 else 1) + np.float32(0.5))
+        level = (a * scale + (1 << 11)) >> 12
+        place[j] = np.uint32(level + 180 if level < 0 else level)
 
 
 @kernel

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from featbench.errors import InputError
 from featbench.extractors import HueHistogram
-from featbench.extractors.color import _bins, hue_histogram
+from featbench.extractors.color import _bins, _opencv_levels, hue_histogram
 from featbench.testing import check_extractor
 
 # Rows sum to 1 in float32.
@@ -42,6 +42,47 @@ def test_every_hue_there_is_falls_into_its_bin():
     for bins in (1, 2, 3, 6, 7, 10, 16, 64, 180, 255, 256, 360, 1021, 1529, 1530):
         _bins(pixels.ravel(), bins, place)
         np.testing.assert_array_equal(place, exact_bins(pixels, bins))
+
+
+def test_every_colour_there_is_gets_the_level_that_opencv_gives_it():
+    import cv2
+
+    place = np.empty(1 << 16, dtype=np.uint32)
+    green, blue = (np.ascontiguousarray(grid) for grid in np.mgrid[:256, :256].astype(np.uint8))
+    for red in range(256):
+        colours = np.stack([np.full_like(green, red), green, blue], axis=-1)
+        _opencv_levels(colours.ravel(), place)
+        levels = cv2.cvtColor(colours, cv2.COLOR_RGB2HSV)[..., 0]
+        np.testing.assert_array_equal(place, levels.ravel())
+
+
+@pytest.mark.parametrize("bins", [1, 7, 16, 49, 90, 179, 180])
+def test_opencv_levels_are_counted_as_calchist_does(rng, bins):
+    import cv2
+
+    images = rng.integers(0, 256, (5, 32, 30, 3)).astype(np.uint8)
+    ours = hue_histogram(images, bins=bins, weighted=False, levels="opencv")
+    for image, histogram in zip(images, ours, strict=True):
+        hue = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)[..., 0]
+        counts = cv2.calcHist([hue], [0], None, [bins], [0, 180]).ravel()
+        np.testing.assert_array_equal(np.rint(histogram * 960), counts)
+        np.testing.assert_array_equal(histogram, (counts.astype(np.float64) / 960).astype(np.float32))
+
+
+def test_opencv_levels_by_hand():
+    # 359.2° is nearer to 360°, level 0, than to 358°; weights are saturations, 1 and 1/4.
+    image = image_of((255, 0, 3), (150, 200, 150))
+    exact, rounded = (hue_histogram(image, bins=180, levels=levels)[0] for levels in ("exact", "opencv"))
+    np.testing.assert_allclose(exact[[60, 179]], [0.2, 0.8], atol=FLOAT32)
+    np.testing.assert_allclose(rounded[[0, 60]], [0.8, 0.2], atol=FLOAT32)
+
+
+def test_more_bins_than_opencv_has_levels_are_refused():
+    message = (
+        'HueHistogram: bins must be at most 180 for levels="opencv"; got 181. Finer hues are exact ones.'
+    )
+    with pytest.raises(InputError, match=message):
+        HueHistogram(bins=181, levels="opencv").fit(np.zeros((1, 2, 2, 3), dtype=np.uint8))
 
 
 def histogram_by_colorsys(image, bins, weighted):
@@ -125,7 +166,9 @@ def test_pictures_show_the_colour_of_the_bin_as_bright_as_it_counts():
 
 
 @pytest.mark.parametrize(
-    "extractor", [HueHistogram(bins=180), HueHistogram(bins=7, weighted=False)], ids=repr
+    "extractor",
+    [HueHistogram(bins=180), HueHistogram(bins=7, weighted=False), HueHistogram(bins=50, levels="opencv")],
+    ids=repr,
 )
 def test_laws(extractor):
     check_extractor(extractor)
