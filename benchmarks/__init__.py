@@ -1,0 +1,1 @@
+"""Ratios against peers, in one run on one machine: ``python -m benchmarks extractors``."""
