@@ -34,14 +34,25 @@ def n_threads() -> int:
     return os.cpu_count() or 1
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compile `function` with numba when it is first called, and keep the machine code on disk.
+def kernel(function: Callable[..., Any] | None = None, *, any_order: bool = False) -> Any:
+    """Compile a function with numba when it is first called, and keep the machine code on disk.
 
     Where no folder can be written, the code is compiled anew in each process, and one warning says so.
+
+    Parameters
+    ----------
+    function : callable
+        What to compile; ``@kernel`` and ``@kernel(any_order=True)`` both decorate.
+    any_order : bool, optional
+        Let floating-point sums be taken in any order, so that they run in wide registers. For sums whose
+        rounding is bounded and checked alone: the result may differ from machine to machine.
     """
+    if function is None:
+        return lambda decorated: kernel(decorated, any_order=any_order)
     global _warned
+    options: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "nsz"} if any_order else False}
     try:
-        return numba.njit(nogil=True, cache=True)(function)
+        return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # numba found no place for its cache
         if not _warned:
             _warned = True
@@ -51,7 +62,7 @@ def kernel(function: Callable[..., Any]) -> Any:
                 RuntimeWarning,
                 stacklevel=2,
             )
-        return numba.njit(nogil=True)(function)
+        return numba.njit(**options)(function)
 
 
 def spread(work: Callable[[int, int], object], n: int, *, least: int = 1) -> None:

@@ -1,0 +1,216 @@
+"""k nearest neighbours, exact; every k of a search out of one pass over the distances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+from sklearn.base import clone
+
+from featbench.base import Classifier
+from featbench.classifiers.inputs import new_rows, training_rows
+from featbench.errors import InputError, must_be
+from featbench.numerics.neighbors import nearest
+from featbench.parameters import Bounds, check_parameters
+from featbench.types import AnyArray, Float64Array, Indices, Labels
+
+__all__ = ["KNN"]
+
+_ROWS = 4096
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class KNN(Classifier):
+    """The majority among the k nearest training rows.
+
+    Neighbours are exact and ordered by distance, then by their row in the training set. Of classes with
+    equally many votes the first in sorted order wins, as in scikit-learn.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=5
+        How many neighbours vote; at most the number of training rows.
+    metric : {"l2", "l1"}, default="l2"
+        Root of the sum of squared differences, or sum of absolute differences.
+    weights : {"uniform", "distance"}, default="uniform"
+        Each neighbour has one vote, or one over its distance; where neighbours are at distance 0, they
+        alone vote.
+
+    Attributes
+    ----------
+    classes_ : ndarray, (n_classes,)
+        Sorted labels.
+    X_ : ndarray of uint8, float32 or float64, (n, d)
+        Training rows; uint8 where every value is an integer from 0 to 255.
+    y_ : ndarray of int64, (n,)
+        Index into `classes_` of each training row.
+
+    References
+    ----------
+    T. Cover, P. Hart, Nearest neighbor pattern classification, IEEE Transactions on Information Theory 13
+    (1967), 21-27. doi:10.1109/TIT.1967.1053964
+    """
+
+    n_neighbors: Annotated[int, Bounds(ge=1)] = 5
+    metric: Literal["l2", "l1"] = "l2"
+    weights: Literal["uniform", "distance"] = "uniform"
+
+    default_search: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "n_neighbors": [1, 3, 5, 8, 10, 12, 15, 20, 50, 100]
+    }
+
+    def fit(self, X: AnyArray, y: AnyArray) -> Self:
+        """Remember the training rows.
+
+        Parameters
+        ----------
+        X : array-like, (n, d)
+            Finite numbers. uint8 stays uint8; so do floats that are all integers from 0 to 255, such as raw
+            pixels, whose distances are then computed in integers.
+        y : array-like, (n,)
+            Labels.
+
+        Returns
+        -------
+        KNN
+            Itself.
+
+        Raises
+        ------
+        InputError
+            Bad parameters, rows or labels; more neighbours than rows.
+        """
+        X, self.classes_, self.y_ = training_rows(self, X, y)
+        self.X_ = _compact(X)
+        self._check_count(self.n_neighbors)
+        return self
+
+    def kneighbors(self, X: AnyArray, n_neighbors: int | None = None) -> tuple[Float64Array, Indices]:
+        """Find the nearest training rows.
+
+        Parameters
+        ----------
+        X : array-like, (m, d)
+            Rows; one that is in the training set is its own neighbour at distance 0.
+        n_neighbors : int, optional
+            How many, by default the parameter.
+
+        Returns
+        -------
+        distances : ndarray of float64, (m, n_neighbors)
+            Ascending.
+        indices : ndarray of int64, (m, n_neighbors)
+            Training rows; of equally near ones the smaller comes first.
+
+        Raises
+        ------
+        NotFittedError, InputError
+        """
+        X = new_rows(self, X)
+        count = self._check_count(self.n_neighbors if n_neighbors is None else n_neighbors)
+        return nearest(self.X_, _compact(X), count, self.metric)
+
+    def predict_proba(self, X: AnyArray) -> Float64Array:
+        """Return each class's share of the votes, ``(m, n_classes)``, columns as in `classes_`."""
+        votes = self._votes(X)
+        shares: Float64Array = votes / votes.sum(axis=1, keepdims=True)
+        return shares
+
+    def predict(self, X: AnyArray) -> AnyArray:
+        """Return the label with most votes for each row, ``(m,)``."""
+        labels: AnyArray = self.classes_[np.argmax(self._votes(X), axis=1)]
+        return labels
+
+    def _votes(self, X: AnyArray) -> Float64Array:
+        distances, indices = self.kneighbors(X)
+        counts = [self.n_neighbors]
+        return next(count_votes(distances, self.y_[indices], counts, self.weights, len(self.classes_)))
+
+    def refuses(self, candidate: Mapping[str, Any], n_rows: int) -> str | None:
+        """Say that a candidate has more neighbours than a fold has training rows."""
+        count = candidate.get("n_neighbors", self.n_neighbors)
+        if count <= n_rows:
+            return None
+        return f"n_neighbors = {count}: more than the {n_rows} training rows of a fold"
+
+    def _path(
+        self, X: AnyArray, y: AnyArray, X_new: AnyArray, candidates: Sequence[Mapping[str, Any]]
+    ) -> list[AnyArray]:
+        """Find neighbours once for each metric, and let them vote for every k with both weights."""
+        models = [clone(self).set_params(**candidate) for candidate in candidates]
+        for model in models:
+            check_parameters(model)
+        predictions: dict[tuple[str, str, int], AnyArray] = {}
+        for metric in dict.fromkeys(model.metric for model in models):
+            group = [model for model in models if model.metric == metric]
+            farthest = max(group, key=lambda model: model.n_neighbors).fit(X, y)
+            distances, indices = farthest.kneighbors(X_new)
+            labels, classes = farthest.y_[indices], farthest.classes_
+            for weights in dict.fromkeys(model.weights for model in group):
+                counts = sorted({model.n_neighbors for model in group if model.weights == weights})
+                ballots = count_votes(distances, labels, counts, weights, len(classes))
+                for count, votes in zip(counts, ballots, strict=True):
+                    predictions[metric, weights, count] = classes[np.argmax(votes, axis=1)]
+        return [predictions[model.metric, model.weights, model.n_neighbors] for model in models]
+
+    def _check_count(self, count: int) -> int:
+        if not 1 <= count <= len(self.X_):
+            constraint = f"from 1 to the number of training rows (n_samples = {len(self.X_)})"
+            remedy = "Choose fewer neighbours, or fit to more rows."
+            raise InputError(must_be("KNN", "n_neighbors", constraint, count, remedy))
+        return count
+
+
+def count_votes(
+    distances: Float64Array, labels: Labels, counts: Sequence[int], weights: str, n_classes: int
+) -> Iterator[Float64Array]:
+    """Count the votes of the nearest neighbours, for several numbers of neighbours at once.
+
+    Parameters
+    ----------
+    distances : ndarray of float64, (m, k)
+        Ascending in each row.
+    labels : ndarray of int64, (m, k)
+        Class of each neighbour.
+    counts : sequence of int
+        Ascending, at most k.
+    weights : {"uniform", "distance"}
+        With ``"distance"``, a vote counts as much as the nearest neighbour's distance over its own, which is
+        one over its distance but cannot overflow; where that is 0, neighbours at distance 0 alone vote.
+    n_classes : int
+
+    Yields
+    ------
+    ndarray of float64, (m, n_classes)
+        Votes of the first ``counts[0]`` neighbours, then of the first ``counts[1]``, and so on. They are
+        added from the nearest on, so that they do not depend on what else was asked for.
+    """
+    shares = np.ones_like(distances)
+    if weights == "distance":
+        first = distances[:, :1]
+        shares = np.where(first > 0, first / np.where(distances > 0, distances, 1), distances == 0)
+    votes = np.zeros((len(labels), n_classes))
+    rows = np.arange(len(labels))
+    counted = 0
+    for count in counts:
+        for rank in range(counted, count):
+            votes[rows, labels[:, rank]] += shares[:, rank]
+        counted = count
+        yield votes.copy()
+
+
+def _compact(X: AnyArray) -> AnyArray:
+    """Return floats that are all integers from 0 to 255 as uint8, whose distances are computed faster."""
+    if X.dtype == np.uint8:
+        return X
+    compact = np.empty(X.shape, dtype=np.uint8)
+    for start in range(0, len(X), _ROWS):
+        part = slice(start, start + _ROWS)
+        if X[part].min() < 0 or X[part].max() > 255:
+            return X
+        compact[part] = X[part]
+        if not np.array_equal(compact[part], X[part]):
+            return X
+    return compact

@@ -1,0 +1,192 @@
+"""What the linear classifiers share: fitting alone or along a path of penalties, scores, statements."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from featbench.base import Classifier
+from featbench.classifiers.inputs import new_rows, training_rows
+from featbench.numerics.linear import LinearFit, fit_linear
+from featbench.numerics.losses import Loss
+from featbench.numerics.optimality import certify
+from featbench.parameters import Bounds, check_parameters
+from featbench.types import AnyArray, Float64Array, Labels
+
+__all__ = ["LinearClassifier"]
+
+_ROWS = 4096
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class LinearClassifier(Classifier):
+    """One row of weights a class; the class with the highest score wins.
+
+    A subclass names its loss. The objective is the mean loss plus ``reg / 2 · ‖W‖²``, the bias left out.
+
+    Attributes
+    ----------
+    classes_ : ndarray, (n_classes,)
+        Sorted labels.
+    coef_ : ndarray of float64, (n_classes, d)
+        Weights W; two rows for two classes.
+    intercept_ : ndarray of float64, (n_classes,)
+        Bias b.
+    objective_ : float
+        Of the fitted model.
+    gradient_norm_ : float
+        Of the objective in W, with the bias at its best.
+    optimality_ : float
+        The objective is above its minimum by at most this share of itself.
+    converged_ : bool
+        Whether `optimality_` is within `tol`.
+    n_iter_ : int
+        Iterations of the solver.
+    loss_curve_ : ndarray of float64, (n_iter_ + 1,)
+        Objective at W = 0 and after each iteration.
+    """
+
+    reg: Annotated[float, Bounds(gt=0, le=1e12)] = 1e-3
+    max_iter: Annotated[int, Bounds(ge=1)] = 200
+    tol: Annotated[float, Bounds(gt=0, lt=1)] = 1e-4
+
+    default_search: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "reg": [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0]
+    }
+
+    @abstractmethod
+    def _loss(self) -> Loss:
+        """Return the loss that the parameters name."""
+
+    def fit(self, X: AnyArray, y: AnyArray) -> Self:
+        """Minimize the objective.
+
+        Parameters
+        ----------
+        X : array-like, (n, d)
+            Finite numbers. Products of float32 (and uint8) rows run in float32, of all others in float64.
+        y : array-like, (n,)
+            Labels of at least two classes.
+
+        Returns
+        -------
+        LinearClassifier
+            Itself.
+
+        Raises
+        ------
+        InputError
+            Bad parameters, rows or labels.
+
+        Warns
+        -----
+        ConvergenceWarning
+            The solver ended before `tol`; says how near the optimum the fit is.
+        """
+        X, self.classes_, codes = _rows(self, X, y)
+        (fit,) = self._fit_regs(X, codes, len(self.classes_), [self.reg])
+        self.coef_, self.intercept_ = fit.coef, fit.intercept
+        self.n_iter_, self.loss_curve_ = fit.n_iter, np.array(fit.curve)
+        certificate = certify(X, codes, self._loss(), self.reg, fit.coef, fit.intercept)
+        self.objective_ = certificate.objective
+        self.gradient_norm_ = certificate.gradient_norm
+        self.optimality_ = certificate.optimality
+        self.converged_ = self.optimality_ <= self.tol
+        if not self.converged_:
+            self._warn({self.reg: self.optimality_}, "")
+        return self
+
+    @property
+    def optimum_(self) -> dict[str, Any]:
+        """How near its optimum the fit is, in JSON's types."""
+        names = ("objective_", "gradient_norm_", "optimality_", "converged_", "n_iter_")
+        return {name.rstrip("_"): getattr(self, name) for name in names}
+
+    def decision_function(self, X: AnyArray) -> Float64Array:
+        """Return the scores of each row.
+
+        Parameters
+        ----------
+        X : array-like, (m, d)
+
+        Returns
+        -------
+        ndarray of float64, (m, n_classes) or (m,)
+            For two classes, as in scikit-learn, one number a row: the second class's score minus the
+            first's.
+        """
+        scores = self._scores(X)
+        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def predict(self, X: AnyArray) -> AnyArray:
+        """Return the label with the highest score for each row, ``(m,)``; of equals the first."""
+        labels: AnyArray = self.classes_[np.argmax(self._scores(X), axis=1)]
+        return labels
+
+    def _scores(self, X: AnyArray) -> Float64Array:
+        return _scores(new_rows(self, X), self.coef_, self.intercept_)
+
+    def _fit_regs(self, X: AnyArray, codes: Labels, n_classes: int, regs: Sequence[float]) -> list[LinearFit]:
+        return fit_linear(X, codes, n_classes, self._loss(), regs, max_iter=self.max_iter, tol=self.tol)
+
+    def _path(
+        self, X: AnyArray, y: AnyArray, X_new: AnyArray, candidates: Sequence[Mapping[str, Any]]
+    ) -> list[AnyArray]:
+        """Fit the candidates that differ in `reg` alone as one batch."""
+        models = [clone(self).set_params(**candidate) for candidate in candidates]
+        for model in models:
+            check_parameters(model)
+        checked = clone(self)
+        X, classes, codes = _rows(checked, X, y)
+        X_new = new_rows(checked, X_new)
+        predictions: dict[int, AnyArray] = {}
+        for batch in _alike(models):
+            first, regs = models[batch[0]], [models[i].reg for i in batch]
+            fits = first._fit_regs(X, codes, len(classes), regs)
+            for i, fit in zip(batch, fits, strict=True):
+                predictions[i] = classes[np.argmax(_scores(X_new, fit.coef, fit.intercept), axis=1)]
+            missed = {reg: fit.optimality for reg, fit in zip(regs, fits, strict=True) if not fit.converged}
+            if missed:
+                first._warn(missed, " on a fold")
+        return [predictions[i] for i in range(len(models))]
+
+    def _warn(self, missed: Mapping[float, float], where: str) -> None:
+        regs = ", ".join(f"{reg:g}" for reg in missed)
+        share = min(1.0, max(missed.values()))
+        warnings.warn(
+            f"{type(self).__name__} with reg = {regs}{where}: the solver ended where the objective may be above "
+            f"its minimum by {share:.2g} of itself, more than tol = {self.tol:g}. Raise max_iter or reg, "
+            "standardize the features, or allow a larger tol.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+
+
+def _rows(model: LinearClassifier, X: AnyArray, y: AnyArray) -> tuple[AnyArray, AnyArray, Labels]:
+    X, classes, codes = training_rows(model, X, y, least_classes=2)
+    return X.astype(np.float32) if X.dtype == np.uint8 else X, classes, codes
+
+
+def _alike(models: Sequence[LinearClassifier]) -> list[list[int]]:
+    """Group the positions of models that differ in `reg` alone."""
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for i, model in enumerate(models):
+        others = tuple((name, value) for name, value in model.get_params().items() if name != "reg")
+        groups.setdefault(others, []).append(i)
+    return list(groups.values())
+
+
+def _scores(X: AnyArray, coef: Float64Array, intercept: Float64Array) -> Float64Array:
+    """Return scores ``(m, n_classes)`` in float64, block by block, so that no copy of all rows is made."""
+    scores = np.empty((len(X), len(coef)))
+    for start in range(0, len(X), _ROWS):
+        part = slice(start, start + _ROWS)
+        scores[part] = X[part].astype(np.float64, copy=False) @ coef.T
+    return scores + intercept

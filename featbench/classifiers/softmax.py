@@ -1,0 +1,57 @@
+"""Multinomial logistic regression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from featbench.classifiers.linear import LinearClassifier
+from featbench.numerics.losses import SOFTMAX, Loss
+from featbench.parameters import Bounds
+from featbench.types import AnyArray, Float64Array
+
+__all__ = ["Softmax"]
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Softmax(LinearClassifier):
+    """Softmax classifier, that is multinomial logistic regression.
+
+    Minimizes the mean cross-entropy ``log Σ_j exp s_j − s_y``, in nats, plus ``reg / 2 · ‖W‖²``, the bias left
+    out, and says how near the minimum it is. For scikit-learn's C, reg is ``1 / (C · n)``.
+
+    Parameters
+    ----------
+    reg : float, default=1e-3
+        Strength of the penalty, above 0.
+    max_iter : int, default=200
+        Most iterations of the solver.
+    tol : float, default=1e-4
+        The solver ends where the objective is within this share of its minimum.
+
+    Attributes
+    ----------
+    classes_, coef_, intercept_, objective_, gradient_norm_, optimality_, converged_, n_iter_, loss_curve_
+        See `LinearClassifier`.
+
+    References
+    ----------
+    C. M. Bishop, Pattern Recognition and Machine Learning, Springer 2006, section 4.3.4.
+    """
+
+    reg: Annotated[float, Bounds(gt=0, le=1e12)] = 1e-3
+    max_iter: Annotated[int, Bounds(ge=1)] = 200
+    tol: Annotated[float, Bounds(gt=0, lt=1)] = 1e-4
+
+    def _loss(self) -> Loss:
+        return SOFTMAX
+
+    def predict_proba(self, X: AnyArray) -> Float64Array:
+        """Return each class's probability, ``(m, n_classes)``, columns as in `classes_`."""
+        scores = self._scores(X)
+        scores -= scores.max(axis=1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(axis=1, keepdims=True)
+        return scores
