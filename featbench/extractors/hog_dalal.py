@@ -1,10 +1,10 @@
 """Histograms of oriented gradients as Dalal and Triggs meant them and scikit-image computes them.
 
-Four stages, and the kernel follows the numbers:
+Four stages, and the kernels follow the numbers:
 
 1. Gradients: central differences in each channel, zero at the image's border; a pixel keeps those of the
    channel where they are largest.
-2. Votes: a pixel votes with its magnitude for the bin that its orientation (0 to 180°) falls into.
+2. Votes: a pixel votes with its magnitude for the bin that its orientation falls into.
 3. Cells: the mean vote over `cell` × `cell` pixels.
 4. Blocks: every `block` × `block` cells together, one cell apart, brought to a common norm.
 
@@ -23,23 +23,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from featbench.extractors.hog_blocks import normalize_blocks
 from featbench.numerics.threads import kernel, spread
 from featbench.types import FeatureMatrix, Float64Array, ImageArray
 
-__all__ = ["BLOCK_NORMS", "dalal_hog", "orientation_table"]
+__all__ = ["dalal_hog", "orientation_table"]
 
-BLOCK_NORMS = ("l1", "l1-sqrt", "l2", "l2-hys")
-
-_EPSILON = 1e-5  # keeps a block without gradients at zero; scikit-image's value
-_CLIP = 0.2  # of L2-Hys: no single bin may dominate a block
 _UNITS = 2.0**21  # magnitude units per grey level: the largest, 360.6, still fits 31 bits
 _REACH = 255  # the largest gradient
 _TABLE_ROW = 512  # a power of two above 2 · 255, so that an index is a shift and an addition
 _CONTESTED = 255  # in place of a bin: hypot rounds gradients of this square apart
+_BATCH = 64  # images whose cells are held before they are normalised: few enough to stay in a cache
 _PIXELS_PER_THREAD = 1 << 17  # about half a millisecond, the price of starting a thread several times over
 
 
-def dalal_hog(images: ImageArray, orientations: int, cell: int, block: int, block_norm: str) -> FeatureMatrix:
+def dalal_hog(
+    images: ImageArray, orientations: int, cell: int, block: int, block_norm: str, signed: bool
+) -> FeatureMatrix:
     """Compute blocks of normalised orientation histograms.
 
     Parameters
@@ -47,9 +47,11 @@ def dalal_hog(images: ImageArray, orientations: int, cell: int, block: int, bloc
     images : ndarray of uint8, (n, h, w, 3) or (n, h, w)
         C-contiguous, at least ``block * cell`` pixels high and wide.
     orientations, cell, block : int
-        Bins over 180°, pixels a cell side, cells a block side.
+        Bins over 180°, or 360° where signed; pixels a cell side; cells a block side.
     block_norm : str
         One of `BLOCK_NORMS`.
+    signed : bool
+        Whether opposite directions are told apart.
 
     Returns
     -------
@@ -59,48 +61,40 @@ def dalal_hog(images: ImageArray, orientations: int, cell: int, block: int, bloc
     rows, cols = height // cell, width // cell
     length = (rows - block + 1) * (cols - block + 1) * block * block * orientations
     features = np.empty((n, length), dtype=np.float32)
-    bins, lengths = orientation_table(orientations), _lengths()
-    table = _marked_table(orientations) if images.ndim == 4 else bins
-    norm = BLOCK_NORMS.index(block_norm)
+    bins, lengths = orientation_table(orientations, signed), _lengths()
+    table = _marked_table(orientations, signed) if images.ndim == 4 else bins
     channels = 3 if images.ndim == 4 else 1
-    shape = (height, width, channels)
     pixels = images.reshape(n, height * width * channels)
     pixels.flags.writeable = False  # of this view; numba would compile once more for read-only images
 
     def work(start: int, stop: int) -> None:
-        _hog(
-            pixels[start:stop],
-            shape,
-            table,
-            bins,
-            lengths,
-            orientations,
-            cell,
-            block,
-            norm,
-            features[start:stop],
-        )
+        for first in range(start, stop, _BATCH):
+            last = min(first + _BATCH, stop)
+            cells = np.empty((last - first, rows, cols, orientations), dtype=np.float32)
+            _cells(pixels[first:last], (height, width, channels), table, bins, lengths, cell, cells)
+            normalize_blocks(cells, block, block_norm, features[first:last])
 
     spread(work, n, least=max(1, _PIXELS_PER_THREAD // (height * width)))
     return features
 
 
 @lru_cache(maxsize=8)
-def orientation_table(orientations: int) -> NDArray[np.uint8]:
+def orientation_table(orientations: int, signed: bool = False) -> NDArray[np.uint8]:
     """Return the bin of every gradient, at index ``(g_row + 255) * 512 + g_col + 255``.
 
     The arithmetic is scikit-image's to the last bit, the rounding of the bins' edges to float32 included;
     an orientation on an edge belongs to the bin above it.
     """
     gradient = np.arange(-_REACH, _TABLE_ROW - _REACH, dtype=np.float64)
-    degrees = np.arctan2(gradient[:-1, None], gradient[None, :]) * (180 / np.pi) % 180
-    edges = (180.0 / orientations * np.arange(1, orientations)).astype(np.float32)
+    turn = 360 if signed else 180
+    degrees = np.arctan2(gradient[:-1, None], gradient[None, :]) * (180 / np.pi) % turn
+    edges = (float(turn) / orientations * np.arange(1, orientations)).astype(np.float32)
     table = np.searchsorted(edges.astype(np.float64), degrees, side="right")
     return table.astype(np.uint8).ravel()
 
 
 @lru_cache(maxsize=8)
-def _marked_table(orientations: int) -> NDArray[np.uint8]:
+def _marked_table(orientations: int, signed: bool) -> NDArray[np.uint8]:
     """Return the orientation table with `_CONTESTED` for every gradient that `hypot` may mistake."""
     side = np.arange(_REACH + 1)
     squares = side[:, None] ** 2 + side[None, :] ** 2
@@ -111,7 +105,7 @@ def _marked_table(orientations: int) -> NDArray[np.uint8]:
     # The last column only fills the row up; no gradient gets there.
     gradient = np.minimum(np.abs(np.arange(-_REACH, _TABLE_ROW - _REACH)), _REACH)
     marks = contested[gradient[:-1, None], gradient[None, :]].ravel()
-    return np.where(marks, np.uint8(_CONTESTED), orientation_table(orientations))
+    return np.where(marks, np.uint8(_CONTESTED), orientation_table(orientations, signed))
 
 
 @lru_cache(maxsize=1)
@@ -123,40 +117,27 @@ def _lengths() -> Float64Array:
 
 
 @kernel
-def _hog(
-    pixels: Any,
-    shape: tuple[int, int, int],
-    table: Any,
-    bins: Any,
-    lengths: Any,
-    orientations: int,
-    cell: int,
-    block: int,
-    norm: int,
-    features: Any,
+def _cells(
+    pixels: Any, shape: tuple[int, int, int], table: Any, bins: Any, lengths: Any, cell: int, cells: Any
 ) -> None:
-    """Fill the feature rows of some images, given as ``(n, h * w * channels)``."""
-    height, width, channels = shape
-    rows, cols = height // cell, width // cell
+    """Fill the histograms ``(n, rows, cols, orientations)`` of images ``(n, h * w * channels)``."""
+    _, width, channels = shape
+    n, rows, cols, orientations = cells.shape
     # One strip, a row of cells, at a time: short enough for the nearest cache, long enough for wide loops.
     g_row = np.empty(cell * width * channels, np.int16)
     g_col = np.empty(cell * width * channels, np.int16)
     code = np.empty((cell, width), np.uint32)
     magnitude = np.empty((cell, width), np.int32)
     votes = np.empty((cols, orientations), np.int64)
-    cells = np.empty((rows, cols, orientations), np.float32)
-    mass = np.empty((rows, cols), np.float32)
     unit = 1.0 / (_UNITS * cell * cell)
-    for i in range(pixels.shape[0]):
+    for i in range(n):
         for r in range(rows):
             _gradients(pixels[i], shape, r * cell, (r + 1) * cell, g_row, g_col)
             _dominant(channels, g_row, g_col, code.reshape(-1), magnitude.reshape(-1))
             _vote(table, bins, lengths, g_row, g_col, cell, code, magnitude, votes)
             for c in range(cols):
                 for k in range(orientations):
-                    cells[r, c, k] = votes[c, k] * unit
-        _weigh(cells, norm, mass)
-        _blocks(cells.reshape(rows, cols * orientations), mass, orientations, block, norm, features[i])
+                    cells[i, r, c, k] = votes[c, k] * unit
 
 
 @kernel
@@ -239,54 +220,3 @@ def _settle(bins: Any, lengths: Any, g_row: Any, g_col: Any) -> Any:
         if lengths[abs(g_row[i]), abs(g_col[i])] > lengths[abs(g_row[best]), abs(g_col[best])]:
             best = i
     return bins[(g_row[best] + _REACH) * _TABLE_ROW + (g_col[best] + _REACH)]
-
-
-@kernel
-def _weigh(cells: Any, norm: int, mass: Any) -> None:
-    """Sum each cell's values (L1) or their squares (L2), once for all the blocks that it belongs to."""
-    for r in range(cells.shape[0]):
-        for c in range(cells.shape[1]):
-            total = np.float32(0)
-            for v in cells[r, c]:
-                total += v if norm < 2 else v * v
-            mass[r, c] = total
-
-
-@kernel
-def _blocks(cells: Any, mass: Any, orientations: int, block: int, norm: int, features: Any) -> None:
-    """Stage 4: each block's cells, scaled to the norm at index `norm` of `BLOCK_NORMS`, to their places."""
-    side, size = block * orientations, block * block * orientations
-    at = 0
-    for r in range(mass.shape[0] - block + 1):
-        for c in range(mass.shape[1] - block + 1):
-            total = mass[r : r + block, c : c + block].sum()
-            if norm < 2:
-                factor = np.float32(1) / (total + np.float32(_EPSILON))
-            else:
-                factor = np.float32(1) / np.sqrt(total + np.float32(_EPSILON * _EPSILON))
-            values = features[at : at + size]
-            for i in range(block):
-                source = cells[r + i, c * orientations : c * orientations + side]
-                target = values[i * side : (i + 1) * side]
-                for j in range(side):
-                    target[j] = source[j] * factor
-            if norm == 1:
-                for j in range(size):
-                    values[j] = np.sqrt(values[j])
-            if norm == 3:
-                _clip(values)
-            at += size
-
-
-@kernel
-def _clip(values: Any) -> None:
-    """Limit the values of one block and bring it to unit length again."""
-    total = np.float32(0)
-    for j in range(values.shape[0]):
-        v = values[j]
-        v = v if v < np.float32(_CLIP) else np.float32(_CLIP)
-        values[j] = v
-        total += v * v
-    factor = np.float32(1) / np.sqrt(total + np.float32(_EPSILON * _EPSILON))
-    for j in range(values.shape[0]):
-        values[j] *= factor

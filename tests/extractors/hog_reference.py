@@ -1,4 +1,4 @@
-"""The two HOG variants again, in plain NumPy, one image at a time and as slowly as clarity asks for."""
+"""The HOG variants again, in plain NumPy, one image at a time and as slowly as clarity asks for."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 
-def dalal(image, orientations, cell, block, block_norm):
-    """Dalal–Triggs as scikit-image has it."""
+def dalal(image, orientations, cell, block, block_norm, turn=180, gamma="none"):
+    """Dalal–Triggs as scikit-image has it, and over a whole turn as it has not."""
     pixels = image.astype(float).reshape(*image.shape[:2], -1)
+    if gamma == "sqrt":
+        pixels = np.sqrt(pixels)
     g_row, g_col = np.zeros_like(pixels), np.zeros_like(pixels)
     g_row[1:-1] = pixels[2:] - pixels[:-2]
     g_col[:, 1:-1] = pixels[:, 2:] - pixels[:, :-2]
@@ -16,8 +18,8 @@ def dalal(image, orientations, cell, block, block_norm):
     g_row = np.take_along_axis(g_row, strongest, axis=2)[..., 0]
     g_col = np.take_along_axis(g_col, strongest, axis=2)[..., 0]
     magnitude = np.sqrt(g_row**2 + g_col**2)
-    degrees = np.arctan2(g_row, g_col) * (180 / np.pi) % 180
-    edges = (180.0 / orientations * np.arange(orientations + 1)).astype(np.float32)
+    degrees = np.arctan2(g_row, g_col) * (180 / np.pi) % turn
+    edges = (float(turn) / orientations * np.arange(orientations + 1)).astype(np.float32)
     rows, cols = image.shape[0] // cell, image.shape[1] // cell
     cells = np.zeros((rows, cols, orientations))
     for r, c, k in np.ndindex(cells.shape):
@@ -73,3 +75,41 @@ def cs231n(grey, orientations, cell):
         rows, cols = grey.shape[0] // cell, grey.shape[1] // cell
         per_bin.append(means[cell // 2 :: cell, cell // 2 :: cell][:rows, :cols].T)
     return np.stack(per_bin, axis=-1).ravel()
+
+
+def uoctti(image, orientations, cell, epsilon=1e-4):
+    """Felzenszwalb et al.: shared votes as products with triangles, blocks as sums of shifted energies."""
+    pixels = image.astype(float).reshape(*image.shape[:2], -1)
+    height, width = image.shape[:2]
+    rows, cols = height // cell, width // cell
+    g_row, g_col = np.zeros_like(pixels), np.zeros_like(pixels)
+    g_row[1:-1, 1:-1] = (pixels[2:] - pixels[:-2])[:, 1:-1]
+    g_col[1:-1, 1:-1] = (pixels[:, 2:] - pixels[:, :-2])[1:-1]
+    strongest = np.argmax(g_row**2 + g_col**2, axis=2)[..., None]
+    g_row = np.take_along_axis(g_row, strongest, axis=2)[..., 0]
+    g_col = np.take_along_axis(g_col, strongest, axis=2)[..., 0]
+    angles = np.pi * np.arange(2 * orientations) / orientations
+    dots = g_col[..., None] * np.cos(angles) + g_row[..., None] * np.sin(angles)
+    nearest = np.argmax(np.round(dots, 9), axis=-1)
+    votes = np.eye(2 * orientations)[nearest] * np.hypot(g_row, g_col)[..., None]
+    down, across = triangles(height, cell), triangles(width, cell)
+    votes[rows * cell :], votes[:, cols * cell :] = 0, 0
+    directions = np.einsum("ry,cx,yxk->rck", down, across, votes)
+    both = directions[..., :orientations] + directions[..., orientations:]
+    energy = np.pad((both**2).sum(axis=-1), 1, mode="edge")
+    sums = energy[:-1, :-1] + energy[1:, :-1] + energy[:-1, 1:] + energy[1:, 1:]
+    blocks = [sums[1:, 1:], sums[:-1, 1:], sums[1:, :-1], sums[:-1, :-1]]
+    parts = [[], [], []]
+    for block in blocks:
+        length = np.sqrt(block + epsilon)[..., None]
+        parts[0].append(np.minimum(directions / length, 0.2))
+        parts[1].append(np.minimum(both / length, 0.2))
+        parts[2].append(0.2357 * parts[0][-1].sum(axis=-1))
+    cells = [sum(parts[0]) / 2, sum(parts[1]) / 2, np.stack(parts[2], axis=-1)]
+    return np.concatenate(cells, axis=-1).ravel()
+
+
+def triangles(side, cell):
+    """The share of a pixel that each cell gets along one axis."""
+    centres = (np.arange(side // cell) + 0.5) * cell - 0.5
+    return np.maximum(0, 1 - np.abs(np.arange(side) - centres[:, None]) / cell)
