@@ -120,7 +120,8 @@ class KNN(Classifier):
 
     def predict(self, X: AnyArray) -> AnyArray:
         """Return the label with most votes for each row, ``(m,)``."""
-        labels: AnyArray = self.classes_[np.argmax(self._votes(X), axis=1)]
+        winners = np.argmax(self._votes(X), axis=1)
+        labels: AnyArray = self.classes_[winners]
         return labels
 
     def _votes(self, X: AnyArray) -> Float64Array:

@@ -36,9 +36,9 @@ class Found:
     ----------
     point, gradient : ndarray of float64
     value : float
-    converged : bool
-        Whether the search's own test was passed; otherwise it ran out of iterations, or rounding left
-        no step that decreases the value.
+    expected : float
+        What the quadratic model of the search still expects to gain: half the gradient times the inverse
+        second derivative times the gradient, the largest of the last three iterations. An estimate.
     n_iter : int
     curve : list of float
         Value at the start and after each iteration.
@@ -47,7 +47,7 @@ class Found:
     point: Float64Array
     value: float
     gradient: Float64Array
-    converged: bool = False
+    expected: float = float("inf")
     n_iter: int = 0
     curve: list[float] = field(default_factory=list)
 
@@ -55,14 +55,13 @@ class Found:
 Search: TypeAlias = Generator[Float64Array, tuple[float, Float64Array], Found]
 
 
-@dataclass(frozen=True)
 class _Pair:
     """A step, the change of the gradient along it, and that change preconditioned."""
 
-    step: Float64Array
-    change: Float64Array
-    preconditioned: Float64Array
-    product: float
+    def __init__(self, step: Float64Array, change: Float64Array, preconditioned: Float64Array) -> None:
+        self.step, self.change, self.preconditioned = step, change, preconditioned
+        self.product = float(np.vdot(step, change))
+        self.norm = float(np.vdot(change, preconditioned))
 
 
 def lbfgs(
@@ -72,6 +71,7 @@ def lbfgs(
     *,
     max_iter: int,
     noise: float,
+    least_gain: float = 0.0,
 ) -> Search:
     """Search for the minimum of a smooth convex function.
 
@@ -87,6 +87,8 @@ def lbfgs(
         Most iterations, that is accepted steps.
     noise : float
         Relative rounding error of values; a step that raises the value by no more is not refused.
+    least_gain : float, optional
+        Share of the value; the search ends when it expects to gain no more.
 
     Yields
     ------
@@ -96,18 +98,22 @@ def lbfgs(
     Returns
     -------
     Found
+        Where one of the tests was passed, the iterations were used up, or rounding left no step that
+        decreases the value.
     """
     value, gradient = yield start
     found = Found(start, value, gradient, curve=[value])
     natural = precondition(gradient)
     pairs: deque[_Pair] = deque(maxlen=_HISTORY)
+    gains: deque[float] = deque(maxlen=3)
     while True:
-        found.converged = done(found.value, found.gradient)
-        if found.converged or found.n_iter == max_iter:
-            return found
         direction = _direction(found.gradient, natural, pairs)
         slope = float(np.vdot(found.gradient, direction))
-        if not slope < 0:  # rounding has eaten the gradient
+        gains.append(-slope / 2)
+        found.expected = max(gains)
+        if done(found.value, found.gradient) or found.n_iter == max_iter or not slope < 0:
+            return found
+        if len(gains) == gains.maxlen and found.expected <= least_gain * abs(found.value):
             return found
         size = 1.0
         for _ in range(_MOST_HALVINGS):
@@ -121,9 +127,9 @@ def lbfgs(
             return found
         previous, natural = natural, precondition(gradient)
         change = gradient - found.gradient
-        product = size * float(np.vdot(direction, change))
-        if product > 0:  # always so for a convex function, but for rounding
-            pairs.append(_Pair(size * direction, change, natural - previous, product))
+        pair = _Pair(size * direction, change, natural - previous)
+        if pair.product > 0 and pair.norm > 0:  # always so for a convex function, but for rounding
+            pairs.append(pair)
         found.point, found.value, found.gradient = point, value, gradient
         found.n_iter += 1
         found.curve.append(value)
@@ -143,8 +149,7 @@ def _direction(gradient: Float64Array, natural: Float64Array, pairs: Sequence[_P
         result -= weight * pair.preconditioned
         weights.append(weight)
     if pairs:
-        latest = pairs[-1]
-        result *= latest.product / float(np.vdot(latest.change, latest.preconditioned))
+        result *= pairs[-1].product / pairs[-1].norm
     for pair, weight in zip(pairs, reversed(weights), strict=True):
         result += (weight - float(np.vdot(pair.change, result)) / pair.product) * pair.step
     return -result

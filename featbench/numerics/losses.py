@@ -53,10 +53,14 @@ def softmax(scores: Any, y: Any) -> tuple[Any, Any]:
     shifted = scores - xp.max(scores, axis=-2, keepdims=True)  # the largest exponential is 1
     true = shifted[..., y, samples]
     gradient = xp.exp(shifted)
-    total = xp.sum(gradient, axis=-2, keepdims=True)
-    gradient /= total
-    gradient[..., y, samples] -= 1
-    return xp.sum(xp.log(total[..., 0, :]) - true, axis=-1, dtype=xp.float64), gradient
+    likelihood = gradient[..., y, samples]
+    gradient[..., y, samples] = 0
+    rest = xp.sum(gradient, axis=-2)
+    # Where the true class leads, 1 + rest would round away what a confident model still has to lose.
+    losses = xp.where(true == 0, xp.log1p(rest), xp.log(rest + likelihood) - true)
+    gradient /= (rest + likelihood)[..., None, :]
+    gradient[..., y, samples] = -xp.sum(gradient, axis=-2)
+    return xp.sum(losses, axis=-1, dtype=xp.float64), gradient
 
 
 def weston_watkins(scores: Any, y: Any, *, squared: bool) -> tuple[Any, Any]:

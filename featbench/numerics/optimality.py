@@ -68,7 +68,7 @@ def certify(
     for start in range(0, n, _ROWS):
         part = slice(start, start + _ROWS)
         gradient += derivatives[:, part] @ X[part].astype(np.float64) / n
-    objective = given + reg / 2 * float(np.vdot(coef, coef))
+    objective = float(given + reg / 2 * np.vdot(coef, coef))
     squared = float(np.vdot(gradient, gradient))
     above = max(0.0, given - float(best) / n) + squared / (2 * reg)
     return Certificate(objective, squared**0.5, min(1.0, above / objective))
