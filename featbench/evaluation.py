@@ -57,13 +57,15 @@ class _Pipeline:
         self.preprocess = make_preprocess(cell.preprocess)
         self.features, self.labels, self.repeats = features, labels, repeats
         self.phases: dict[str, Timing] = {}
+        self.said_in_selection: list[str] = []
 
     def warm_up(self) -> None:
         """Compile what will be compiled, on a few rows; faults show again in the real fit."""
         rows = np.random.default_rng(0).permutation(len(self.labels))[:_WARMUP_ROWS]
 
         def phase() -> None:
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 few = clone(self.preprocess).fit_transform(self.features.train[rows])
                 clone(self.classifier).fit(few, self.labels[rows]).predict(few[:2])
 
@@ -72,16 +74,19 @@ class _Pipeline:
     def select(self, candidates: Sequence[Mapping[str, Any]]) -> Outcome:
         """Choose the hyperparameters on the rows that selection may look at."""
         seen = self.features
-        outcome, timing = measure(
-            lambda: select(
-                self.classifier,
-                seen.selection_rows,
-                seen.selection_labels,
-                seen.folds,
-                candidates,
-                self.preprocess,
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            outcome, timing = measure(
+                lambda: select(
+                    self.classifier,
+                    seen.selection_rows,
+                    seen.selection_labels,
+                    seen.folds,
+                    candidates,
+                    self.preprocess,
+                )
             )
-        )
+        self.said_in_selection = list(dict.fromkeys(str(w.message) for w in caught))
         if seen.folds:
             self.phases["search"] = timing
         return outcome
@@ -140,6 +145,9 @@ def evaluate(
     scores = score(truth, refitted.predictions, len(data.classes), data.test_groups)
     phases = {**features.phases, **pipeline.phases}
     said = [*features.warnings, *outcome.warnings, *(str(w.message) for w in caught)]
+    if pipeline.said_in_selection:
+        # What was not chosen is nobody's worry; what was is fitted again, and says so itself.
+        said.append(f"selection gave {len(pipeline.said_in_selection)} warnings, which the cell's file holds")
     record = {
         **_described(cell, data, features, outcome, scores),
         "train_accuracy": train_accuracy,
@@ -148,6 +156,7 @@ def evaluate(
         **_speed(len(truth), phases, delay),
         "peak_rss_mb": max(features.peak_mb, peak.megabytes()),
         "peak_exact": peak.exact,
+        "selection_warnings": pipeline.said_in_selection,
         "optimum": getattr(pipeline.classifier, "optimum_", None),
         "warnings": list(dict.fromkeys(said)),
     }

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from featbench.base import Classifier, Fold
 from featbench.config import Folds, Holdout, Selection
 from featbench.datasets.splitting import split
 from featbench.errors import DataError, InputError, Shown, must_be
+from featbench.parameters import check_parameters
 from featbench.sealed import Selected
 from featbench.types import AnyArray, Float64Array, Groups, Labels
 
@@ -83,7 +85,11 @@ def make_folds(labels: Labels, groups: Groups | None, selection: Selection, seed
         A class with too few images, or groups, to stand on both sides.
     """
     if isinstance(selection, Holdout):
-        train, validation = split(labels, groups, selection.holdout, seed)
+        share = selection.holdout if selection.holdout < 1 else selection.holdout / len(labels)
+        if share >= 1:
+            constraint = f"less than the {len(labels)} training images"
+            raise DataError(must_be("selection", "holdout", constraint, selection.holdout))
+        train, validation = split(labels, groups, share, seed)
         return [Fold(train, validation)]
     if not isinstance(selection, Folds):
         return []
@@ -152,7 +158,7 @@ def select(
         ]
     )
     chosen = int(np.argmax(scores.mean(axis=1)))
-    warnings = (*left_out, *_edges(usable, chosen))
+    warnings = (*left_out, *_edges(classifier, usable, chosen))
     return Outcome(Selected(dict(usable[chosen])), tuple(usable), scores, chosen, warnings)
 
 
@@ -167,7 +173,7 @@ def _usable(
     return usable, left_out
 
 
-def _edges(candidates: Sequence[Mapping[str, Any]], chosen: int) -> list[str]:
+def _edges(classifier: Classifier, candidates: Sequence[Mapping[str, Any]], chosen: int) -> list[str]:
     """Warn where the best value of a searched number is the smallest or the largest that was tried."""
     warnings = []
     for name, best in candidates[chosen].items():
@@ -177,10 +183,21 @@ def _edges(candidates: Sequence[Mapping[str, Any]], chosen: int) -> list[str]:
         ):
             continue
         for end, word in ((min(values), "smallest"), (max(values), "largest")):
-            if best == end:
+            if best == end and _may_go_on(classifier, name, best, -1 if word == "smallest" else 1):
                 further = "below" if word == "smallest" else "above"
                 warnings.append(
                     f"{name} = {best:g} is the {word} value that was tried, so the best may lie {further}: "
                     f"widen search.{name}."
                 )
     return warnings
+
+
+def _may_go_on(classifier: Classifier, name: str, best: float, step: int) -> bool:
+    """Tell whether there are values beyond an edge: below one neighbour there are none."""
+    if not isinstance(best, int):
+        return True
+    try:
+        check_parameters(clone(classifier).set_params(**{name: best + step}))
+    except InputError:
+        return False
+    return True

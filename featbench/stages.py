@@ -150,7 +150,8 @@ def extract(
 def _warm_up(extractor: Extractor, images: ImageBatch, labels: Labels) -> None:
     """Compile and cache on a few images; whatever is wrong shows again in the real fit."""
     few = np.linspace(0, len(labels) - 1, min(len(labels), _WARMUP_IMAGES)).astype(np.int64)
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         sample = take(images, few)
         clone(extractor).fit(sample, labels[few]).transform(sample)
 

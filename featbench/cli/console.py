@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["notice", "print_error", "print_rows", "print_summary"]
 
-# On a terminal under this width the columns that matter least are left out, rather than folded.
+_MOST_NOTES = 8
+# On a terminal under 130 columns those that matter least are left out, rather than folded.
 _COMPACT = ("chosen", "fit s", "dim", "peak MB", "train %")
 
 
@@ -76,5 +77,8 @@ def print_summary(summary: Summary) -> None:
         rows = [[column.show(line) for column in columns] for line in dataset.lines]
         print_rows([c.heading for c in columns], rows, [c.numeric for c in columns])
         notice(verdict(dataset))
-    for note in footnotes(summary):
+    notes = footnotes(summary)
+    for note in notes[:_MOST_NOTES]:
         notice(f"· {note}")
+    if len(notes) > _MOST_NOTES:
+        notice(f"· and {len(notes) - _MOST_NOTES} more notes, which the report holds")

@@ -133,7 +133,7 @@ def _data_notes(dataset: DatasetSummary) -> list[str]:
     exact, near = duplicates.get("exact", 0), duplicates.get("near", 0)
     if exact or near:
         notes.append(
-            f"{dataset.name}: {exact} test images stand in the training set too, and {near} more have a near "
-            "duplicate there; accuracies are flattered by as much."
+            f"{dataset.name}: of {data.get('n_test', 0):,} test images, {exact} stand in the training set too "
+            f"and {near} more have a near duplicate there; accuracies may be flattered by as much."
         )
     return notes
