@@ -11,17 +11,21 @@ from featbench.plugins import PluginTable
 
 if TYPE_CHECKING:
     from featbench.extractors.color import HueHistogram
+    from featbench.extractors.color_histogram import ColorHistogram
+    from featbench.extractors.color_moments import ColorMoments
     from featbench.extractors.concat import Concat
     from featbench.extractors.hog import HOG
     from featbench.extractors.raw import RawPixels
 
-__all__ = ["EXTRACTORS", "HOG", "Concat", "HueHistogram", "RawPixels"]
+__all__ = ["EXTRACTORS", "HOG", "ColorHistogram", "ColorMoments", "Concat", "HueHistogram", "RawPixels"]
 
 EXTRACTORS = PluginTable(
     "extractor",
     {
         "raw": "featbench.extractors.raw:RawPixels",
         "hue": "featbench.extractors.color:HueHistogram",
+        "color_histogram": "featbench.extractors.color_histogram:ColorHistogram",
+        "color_moments": "featbench.extractors.color_moments:ColorMoments",
         "hog": "featbench.extractors.hog:HOG",
         "concat": "featbench.extractors.concat:Concat",
     },
