@@ -43,6 +43,8 @@ _ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"
 _ARCHIVE_BYTES = 170_498_071
 _OTHER_MEMBERS = ("batches.meta", "readme.html")
 
+_REPLACE = "Put the original there, or remove the folder and run `featbench data prepare cifar10`."
+
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Cifar10(DatasetLoader):
@@ -181,7 +183,7 @@ def _file(folder: Path, name: str) -> Path:
     found = _candidates(folder, name)
     if not found:
         got = Shown("neither")
-        remedy = "The folder holds other batches, so this one was lost: copy it there, or remove the folder."
+        remedy = f"The folder holds other batches, so this one was lost. {_REPLACE}"
         raise DataError(must_be(str(folder), name, f"there as {name} or {name}.xz", got, remedy))
     return found[0]
 
@@ -191,9 +193,7 @@ def _read(path: Path, name: str) -> tuple[ImageArray, Labels]:
     content = _content(path)
     got = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if got != _MD5[name]:
-        remedy = (
-            "It is damaged or another file: remove it and get the original, `featbench data prepare cifar10`."
-        )
+        remedy = f"It is damaged or another file. {_REPLACE}"
         raise DataError(must_be(str(path), f"the md5 of {name}", _MD5[name], Shown(got), remedy))
     batch = load_batch(content, str(path))
     pixels, labels = batch.get("data"), batch.get("labels")
@@ -216,9 +216,7 @@ def _content(path: Path) -> bytes:
         with lzma.open(path) if path.suffix == ".xz" else path.open("rb") as file:
             content: bytes = file.read(MAX_BYTES + 1)
     except (OSError, EOFError, lzma.LZMAError) as error:
-        remedy = (
-            "It is damaged or cut short: remove it and get the original, `featbench data prepare cifar10`."
-        )
+        remedy = f"It is damaged or cut short. {_REPLACE}"
         got = Shown(f"one that cannot be ({error})")
         raise DataError(must_be(str(path), "the batch", "a file that can be read", got, remedy)) from error
     return content

@@ -27,7 +27,7 @@ __all__ = ["IMAGE_SUFFIXES", "FileImages", "Resize", "decode", "decode_files", "
 Resize: TypeAlias = Literal["squash", "crop", "pad"]
 
 # What Pillow may try on a file, whatever the file is called: nothing that runs another program (EPS does).
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 
 # A file so called is meant to be an image; one that then cannot be decoded is a problem and not passed over.
 IMAGE_SUFFIXES = frozenset(
@@ -90,7 +90,7 @@ def _decode(path: Path, size: int, resize: Resize, max_pixels: int) -> ImageArra
         if image.width * image.height > max_pixels:
             measure = f"{image.width} × {image.height} pixels"
             raise _UnreadableError(f"it has {measure}, and max_pixels allows {max_pixels:,}")
-        if image.format in ("JPEG", "MPO"):
+        if image.format in ("JPEG", "MPO"):  # the second is a JPEG with another behind it, of a telephone
             # Twice the size leaves enough for a good reduction, and saves decoding the rest.
             image.draft(None, (2 * size, 2 * size))
         ImageOps.exif_transpose(image, in_place=True)

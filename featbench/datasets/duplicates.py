@@ -117,11 +117,10 @@ def near_duplicates(images: ImageBatch, others: ImageBatch) -> NDArray[np.bool_]
     """
     thumbnails, known = _thumbnails(images), _thumbnails(others)
     hashes, known_hashes = difference_hashes(thumbnails), difference_hashes(known)
-    flat = thumbnails.reshape(len(thumbnails), -1)
-    deviation = flat.reshape(len(flat), SIDE * SIDE, -1).std(axis=1).mean(axis=1)
-    most = np.minimum(MOST_DIFFERENCE, deviation * MOST_OF_DEVIATION) * flat.shape[1]
-    limits = most.astype(np.int64)
-    known_flat = known.reshape(len(known), -1)
+    deviation = thumbnails.std(axis=(1, 2)).mean(axis=1)
+    n_values = SIDE * SIDE * thumbnails.shape[3]
+    limits = (np.minimum(MOST_DIFFERENCE, deviation * MOST_OF_DEVIATION) * n_values).astype(np.int64)
+    flat, known_flat = (batch.reshape(len(batch), n_values) for batch in (thumbnails, known))
     found = np.zeros(len(flat), dtype=np.bool_)
 
     def work(start: int, stop: int) -> None:

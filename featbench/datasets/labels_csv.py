@@ -79,11 +79,9 @@ class _Reader:
         for name in _REQUIRED:
             if name not in names:
                 hint = nearest(name, [n for n in names if n])
-                remedy = (
-                    f"Rename {hint!r} to {name!r}."
-                    if hint
-                    else "The first line names the columns: file,label"
-                )
+                remedy = f"Rename {hint!r} to {name!r}." if hint else "Begin with the line: file,label"
+                if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
+                    remedy = "Separate the columns with commas."
                 got = Shown(", ".join(names) or "an empty file")
                 raise DataError(
                     must_be(shown(self._path), f"a column {name!r}", "in the first line", got, remedy)

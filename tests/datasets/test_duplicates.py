@@ -7,9 +7,8 @@ import pytest
 from PIL import Image
 
 from featbench.base import Dataset, ImageSet
-from featbench.datasets import Cifar10, duplicates
+from featbench.datasets import duplicates
 from featbench.datasets.duplicates import Duplicates, count_duplicates, difference_hashes, near_duplicates
-from featbench.datasets.photos import Photos
 
 
 def made(train, test):
@@ -17,11 +16,10 @@ def made(train, test):
     return Dataset("made", ("a", "b"), *parts, True, True, "a test")
 
 
-@pytest.fixture(scope="module")
-def crops():
-    """Six hundred real images of one photograph, 32 × 32, and one image of each block of another."""
-    photos = Photos().load().train
-    return photos.images[photos.labels == 2]
+@pytest.fixture
+def crops(photos):
+    """Real images, 32 × 32, of one photograph."""
+    return photos.train.images[photos.train.labels == 2]
 
 
 def again(image, kind):
@@ -55,9 +53,8 @@ def test_exact_and_near_are_counted_apart(crops):
     [("jpeg", 0.6, 1), ("resized", 0.95, 1), ("brighter", 0.3, 1), ("shifted", 0.4, 0.8),
      ("mirrored", 0, 0.03), ("moved", 0, 0.03)],
 )  # fmt: skip
-def test_what_is_a_near_duplicate(kind, least, most):
-    originals = Photos().load().test.images[:150]
-    assert least <= share_found(originals, kind) <= most
+def test_what_is_a_near_duplicate(photos, kind, least, most):
+    assert least <= share_found(photos.test.images[:150], kind) <= most
 
 
 def share_found(originals, kind):
@@ -132,25 +129,20 @@ def test_a_sample_is_drawn_where_pairs_are_too_many(crops, monkeypatch):
     assert result.near <= 10
 
 
-@pytest.fixture(scope="module")
-def cifar10(cifar10_root):
-    return Cifar10(root=str(cifar10_root), max_train=10_000, download=False).load()
-
-
 @pytest.mark.data
-def test_on_cifar10_what_is_found_shows_the_same_thing(cifar10):
+def test_on_cifar10_what_is_found_shows_the_same_thing(first_batch):
     """Labels took no part in the search, so that chance would give 10 %."""
-    train, test = cifar10.train, cifar10.test
+    train, test = first_batch.train, first_batch.test
     rows = np.flatnonzero(near_duplicates(test.images, train.images))
     assert 5 <= len(rows) <= 40
-    for row in rows:
-        same = near_duplicates(train.images, test.images[row : row + 1])
-        assert test.labels[row] in train.labels[same]
+    for label in range(10):
+        of_class = rows[test.labels[rows] == label]
+        assert near_duplicates(test.images[of_class], train.images[train.labels == label]).all()
 
 
 @pytest.mark.data
-def test_on_cifar10_copies_are_found_as_the_module_says(cifar10):
-    originals = cifar10.train.images[:200]
+def test_on_cifar10_copies_are_found_as_the_module_says(first_batch):
+    originals = first_batch.train.images[:200]
     assert share_found(originals, "jpeg") == 1
     assert share_found(originals, "resized") == 1
     assert share_found(originals, "brighter") > 0.95

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, features
 
 from featbench.base import ImageSet
-from featbench.datasets import photos
+from featbench.datasets import photos as module
 from featbench.datasets.opening import check_dataset
 from featbench.datasets.photos import COLUMNS, CROPS, PHOTOGRAPHS, ROWS, Photos
 from featbench.datasets.summary import fingerprint
@@ -34,9 +34,9 @@ JPEG_MEANS = {
 DECODER_ROUNDING = 1.0
 
 
-@pytest.fixture(scope="module")
-def dataset():
-    return Photos().load()
+@pytest.fixture
+def dataset(photos):
+    return photos
 
 
 def test_ten_classes_of_500_and_100(dataset):
@@ -88,19 +88,19 @@ def test_crops_stay_inside_their_blocks(monkeypatch):
     width, height = 45, 50  # of a block, as the smallest photograph has it
     picture = np.zeros((ROWS * height + 3, COLUMNS * width + 7, 3), dtype=np.uint8)
     picture[: ROWS * height, : COLUMNS * width] = blocks.repeat(height, 0).repeat(width, 1)[..., None]
-    monkeypatch.setattr(photos, "_read", lambda _: Image.fromarray(picture))
-    crops = photos._cut(photograph, 0).reshape(COLUMNS * ROWS, -1)
+    monkeypatch.setattr(module, "_read", lambda _: Image.fromarray(picture))
+    crops = module._cut(photograph, 0).reshape(COLUMNS * ROWS, -1)
     assert (crops == crops[:, :1]).all()
     assert crops[:, 0].tolist() == list(range(COLUMNS * ROWS))
 
 
 def test_no_crop_is_enlarged():
     for photograph in PHOTOGRAPHS:
-        picture = photos._read(photograph)
+        picture = module._read(photograph)
         if photograph.box:
             picture = picture.crop(photograph.box)
         shorter = min(picture.width // COLUMNS, picture.height // ROWS)
-        assert int(photos.SMALLEST * shorter) >= 32
+        assert int(module.SMALLEST * shorter) >= 32
         assert shorter <= 145  # as the docstring says
 
 
@@ -146,7 +146,7 @@ def test_a_file_that_is_not_there_or_not_the_one_is_named(monkeypatch, fault):
         "changed": dataclasses.replace(PHOTOGRAPHS[8], sha256="0" * 64),
         "no package": dataclasses.replace(PHOTOGRAPHS[8], package="no_such_package"),
     }[fault]
-    monkeypatch.setattr(photos, "PHOTOGRAPHS", (*PHOTOGRAPHS[:1], broken))
+    monkeypatch.setattr(module, "PHOTOGRAPHS", (*PHOTOGRAPHS[:1], broken))
     with pytest.raises(DataError) as caught:
         Photos().load()
     message = str(caught.value)
