@@ -150,7 +150,7 @@ def outer_splits(dataset: Dataset, n_splits: int, seed: int) -> list[Dataset]:
     Raises
     ------
     DataError
-        A class with fewer images, or groups, than folds.
+        A class with fewer images, or groups, than folds, or one that a fold would have nothing to learn of.
     """
     if n_splits < 2:
         raise InputError(must_be("splits", "the number of outer folds", "at least 2", n_splits))
@@ -164,10 +164,18 @@ def outer_splits(dataset: Dataset, n_splits: int, seed: int) -> list[Dataset]:
         folds = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed).split(
             rows, pooled.labels, pooled.groups
         )
-    return [
-        dataclasses.replace(dataset, train=pooled.take(train), test=pooled.take(test), official_split=False)
-        for train, test in folds
-    ]
+    parts = []
+    for train, test in folds:
+        lost = np.setdiff1d(pooled.labels[test], pooled.labels[train])
+        if len(lost):
+            got = Shown(f"groups that put every image of {dataset.classes[lost[0]]!r} into one fold")
+            remedy = "Use fewer splits, or make the groups smaller."
+            raise DataError(must_be("split", "groups", "divisible into outer splits", got, remedy))
+        part = dataclasses.replace(
+            dataset, train=pooled.take(train), test=pooled.take(test), official_split=False
+        )
+        parts.append(part)
+    return parts
 
 
 def _pool(train: ImageSet, test: ImageSet) -> ImageSet:

@@ -1,7 +1,5 @@
 """Splits: disjoint, complete, stratified, grouped; refused where a class cannot stand on both sides."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -125,8 +123,6 @@ def test_bad_test_size(test_size):
 def test_outer_splits_test_every_image_once(grouped):
     groups = np.arange(18) // 3 % 6 if grouped else None
     original = dataset(groups=groups)
-    if grouped:  # whole classes would not do: groups hold all three classes here
-        original = dataclasses.replace(original)
     parts = outer_splits(original, 3, seed=0)
     assert len(parts) == 3
     tested = np.concatenate([part.test.images[:, 0, 0] for part in parts])
@@ -154,6 +150,18 @@ def test_outer_splits_refuse_a_class_with_fewer_images_than_folds():
     one_group_each = np.arange(18) % 3
     with pytest.raises(DataError, match="groups of images must be at least 2 .* got 1 in class 'a'"):
         outer_splits(dataset(groups=one_group_each), 2, 0)
+
+
+def test_outer_splits_refuse_groups_that_leave_a_class_unlearned():
+    """Class a stands in groups 0 and 2, which the folds put together as group 4 is large."""
+    labels, groups = np.array([2, 2, 0, 1, 2, 1, 0]), np.array([4, 0, 0, 0, 4, 1, 2])
+    whole = ImageSet(np.zeros((7, 4, 4), np.uint8), labels, groups)
+    parts = [whole.take(rows) for rows in np.split(np.arange(7), [5])]
+    made = Dataset("made", ("a", "b", "c"), *parts, True, True, "a test")
+    with pytest.raises(
+        DataError, match="got groups that put every image of '[abc]' into one fold. Use fewer splits"
+    ):
+        outer_splits(made, 2, 0)
 
 
 class Counting(ImageSource):
