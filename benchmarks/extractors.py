@@ -14,12 +14,14 @@ import cv2
 import numpy as np
 from skimage.data import astronaut, chelsea
 from skimage.feature import hog as scikit_image_hog
+from skimage.feature import local_binary_pattern
 
 from benchmarks.limits import Cost, floor
 from benchmarks.opencv4 import opencv4_hog
 from benchmarks.rows import Row, best, first_call, peak_memory, threads
 from featbench.extractors.color import hue_histogram
 from featbench.extractors.hog import hog
+from featbench.extractors.lbp import lbp
 from featbench.types import AnyArray, FeatureMatrix, ImageArray
 
 __all__ = ["rows"]
@@ -30,6 +32,8 @@ _LOOPED = 50  # images for peers that need a millisecond each
 _HOG_ARITHMETIC = 24
 # Per pixel: the largest and smallest of three (4), a difference, the sector and its offset (6), a quotient (3).
 _HUE_ARITHMETIC = 14
+# Per pixel, in 64-bit values, which count twice: 4 neighbours between pixels (11), 8 comparisons and sums (2).
+_LBP_ARITHMETIC = 2 * (4 * 11 + 8 * 2)
 
 Extract = Callable[[ImageArray], AnyArray]
 
@@ -41,6 +45,7 @@ def rows() -> Iterator[Row]:
     yield _two_cores(small)
     yield from _hog_rows("HOG, 256×256×3", large, ("≥ 10", "≥ 2"))
     yield _hue(small)
+    yield _lbp(crops(200, 128))
 
 
 @cache
@@ -162,3 +167,17 @@ def _hue(images: ImageArray) -> Row:
     )
     compiled = first_call(prepare, "c.hue_histogram(images)")
     return limited(row, images, 180, _HUE_ARITHMETIC, bar="≥ 3", first_call=compiled)
+
+
+def _lbp(images: ImageArray) -> Row:
+    grey = images[..., 1].copy()
+
+    def peer(batch: ImageArray) -> AnyArray:
+        labels = [local_binary_pattern(image, 8, 1, "uniform").astype(np.int64) for image in batch]
+        counts = np.stack([np.bincount(label.ravel(), minlength=10) for label in labels])
+        return (counts / batch[0].size).astype(np.float32)
+
+    row = compare("LBP uniform 8,1, 128×128 grey", grey, lbp, "scikit-image", peer, 0.0)
+    prepare = "import numpy, featbench.extractors.lbp as l\nimages = numpy.zeros((1, 32, 32), numpy.uint8)"
+    compiled = first_call(prepare, "l.lbp(images)")
+    return limited(row, grey, 10, _LBP_ARITHMETIC, bar="≥ 10", first_call=compiled)

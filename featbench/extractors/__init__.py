@@ -15,9 +15,19 @@ if TYPE_CHECKING:
     from featbench.extractors.color_moments import ColorMoments
     from featbench.extractors.concat import Concat
     from featbench.extractors.hog import HOG
+    from featbench.extractors.lbp import LBP
     from featbench.extractors.raw import RawPixels
 
-__all__ = ["EXTRACTORS", "HOG", "ColorHistogram", "ColorMoments", "Concat", "HueHistogram", "RawPixels"]
+__all__ = [
+    "EXTRACTORS",
+    "HOG",
+    "LBP",
+    "ColorHistogram",
+    "ColorMoments",
+    "Concat",
+    "HueHistogram",
+    "RawPixels",
+]
 
 EXTRACTORS = PluginTable(
     "extractor",
@@ -27,6 +37,7 @@ EXTRACTORS = PluginTable(
         "color_histogram": "featbench.extractors.color_histogram:ColorHistogram",
         "color_moments": "featbench.extractors.color_moments:ColorMoments",
         "hog": "featbench.extractors.hog:HOG",
+        "lbp": "featbench.extractors.lbp:LBP",
         "concat": "featbench.extractors.concat:Concat",
     },
 )
