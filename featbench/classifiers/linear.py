@@ -6,7 +6,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from sklearn.base import clone
@@ -64,10 +64,6 @@ class LinearClassifier(Classifier):
     max_iter: Annotated[int, Bounds(ge=1)] = 200
     tol: Annotated[float, Bounds(gt=0, lt=1)] = 1e-4
 
-    default_search: ClassVar[Mapping[str, Sequence[Any]]] = {
-        "reg": [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0]
-    }
-
     @abstractmethod
     def _loss(self) -> Loss:
         """Return the loss that the parameters name."""
@@ -108,7 +104,14 @@ class LinearClassifier(Classifier):
         self.expected_gain_ = min(fit.expected, self.optimality_)
         self.converged_ = self._converged(self.optimality_, fit)
         if not self.converged_:
-            self._warn({self.reg: fit}, "")
+            warnings.warn(
+                f"{type(self).__name__} with reg = {self.reg:g} ended after {self.n_iter_} iterations. The objective "
+                f"may be above its minimum by {self.optimality_:.2g} of itself and is expected to be by "
+                f"{self.expected_gain_:.2g} or more; tol = {self.tol:g}. Raise max_iter or reg, standardize the "
+                "features, or allow a larger tol.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         return self
 
     @property
@@ -168,28 +171,22 @@ class LinearClassifier(Classifier):
             fits = first._fit_regs(X, codes, len(classes), regs)
             for i, fit in zip(batch, fits, strict=True):
                 predictions[i] = classes[np.argmax(_scores(X_new, fit.coef, fit.intercept), axis=1)]
-            missed = {
-                reg: fit for reg, fit in zip(regs, fits, strict=True) if not first._converged(fit.bound, fit)
-            }
+            missed = [
+                f"{reg:g}"
+                for reg, fit in zip(regs, fits, strict=True)
+                if not first._converged(fit.bound, fit)
+            ]
             if missed:
-                first._warn(missed, " on a fold")
+                warnings.warn(
+                    f"{type(self).__name__}: searched fits with reg = {', '.join(missed)} ended before tol = "
+                    f"{self.tol:g}. Raise max_iter, or search from a larger reg.",
+                    ConvergenceWarning,
+                    stacklevel=3,
+                )
         return [predictions[i] for i in range(len(models))]
 
     def _converged(self, bound: float, fit: LinearFit) -> bool:
         return bound <= self.tol or fit.expected <= _TRUST * self.tol
-
-    def _warn(self, missed: Mapping[float, LinearFit], where: str) -> None:
-        regs = ", ".join(f"{reg:g}" for reg in missed)
-        bound = min(1.0, max(fit.bound for fit in missed.values()))
-        expected = max(fit.expected for fit in missed.values())
-        warnings.warn(
-            f"{type(self).__name__} with reg = {regs}{where}: ended after {self.max_iter} iterations or at the "
-            f"limit of rounding. The objective may be above its minimum by {bound:.2g} of itself and is expected "
-            f"to be by {expected:.2g} or more; tol = {self.tol:g}. Raise max_iter or reg, standardize the "
-            "features, or allow a larger tol.",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
 
 
 def _rows(model: LinearClassifier, X: AnyArray, y: AnyArray) -> tuple[AnyArray, AnyArray, Labels]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from featbench.classifiers.linear import LinearClassifier
 from featbench.numerics.losses import HINGES, Loss
@@ -50,6 +51,9 @@ class SVM(LinearClassifier):
     reg: Annotated[float, Bounds(gt=0, le=1e12)] = 1e-3
     max_iter: Annotated[int, Bounds(ge=1)] = 200
     tol: Annotated[float, Bounds(gt=0, lt=1)] = 1e-4
+
+    # Around the best values for standardized HOG and raw pixels of 5,000 to 50,000 images.
+    default_search: ClassVar[Mapping[str, Sequence[Any]]] = {"reg": [1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0]}
 
     def _loss(self) -> Loss:
         return HINGES[self.loss]

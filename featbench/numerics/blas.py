@@ -11,38 +11,33 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
 __all__ = ["serial_blas"]
 
-_lock = threading.Lock()
-_inside = 0
-_limit: Any = None
+_held = threading.Lock()
 
 
 @cache
 def _controller() -> ThreadpoolController:
-    import numpy  # noqa: F401 - a controller knows the libraries that are loaded when it is made
-    import scipy.linalg  # noqa: F401
+    import scipy.linalg  # noqa: F401 - a controller knows the libraries that are loaded when it is made
 
     return ThreadpoolController()
 
 
 @contextmanager
 def serial_blas() -> Iterator[None]:
-    """Keep BLAS to one thread inside the block; blocks may overlap in time, the last one out restores."""
-    global _inside, _limit
-    with _lock:
-        if _inside == 0:
-            _limit = _controller().limit(limits=1, user_api="blas")
-        _inside += 1
-    try:
+    """Keep BLAS to one thread inside the block.
+
+    The limit is that of the whole process. Of blocks that overlap, nested ones or those of other threads,
+    the first sets and lifts it; the others run as they find it.
+    """
+    if not _held.acquire(blocking=False):
         yield
+        return
+    try:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
     finally:
-        with _lock:
-            _inside -= 1
-            if _inside == 0 and _limit is not None:
-                _limit.restore_original_limits()
-                _limit = None
+        _held.release()
