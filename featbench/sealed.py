@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from featbench.base import Dataset, ImageSet
 from featbench.errors import SealError
 from featbench.images import ImageBatch
+from featbench.imagesets import Dataset, ImageSet
 from featbench.types import Groups, Labels
 
 __all__ = ["Refitted", "SealedDataset", "SealedLabels", "Selected", "seal"]

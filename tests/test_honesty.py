@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from featbench import extractors, stages
-from featbench.base import Dataset, DatasetLoader, Extractor, ImageSet
+from featbench.base import Extractor
 from featbench.config import Document, read_experiment
+from featbench.imagesets import Dataset, DatasetLoader, ImageSet
 from featbench.runner import run
 from featbench.sealed import SealedLabels
 from featbench.store import Store

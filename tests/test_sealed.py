@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from featbench.base import Dataset, ImageSet
 from featbench.errors import SealError
+from featbench.imagesets import Dataset, ImageSet
 from featbench.sealed import Refitted, SealedLabels, Selected, seal
 
 LABELS = np.array([0, 1, 1])

@@ -13,10 +13,10 @@ from typing import Annotated
 
 import numpy as np
 
-from featbench.base import Dataset, DatasetLoader, ImageSet
 from featbench.datasets.download import alone, fetch, unpack
 from featbench.datasets.restricted import MAX_BYTES, load_batch
 from featbench.errors import DataError, Shown, must_be
+from featbench.imagesets import Dataset, DatasetLoader, ImageSet
 from featbench.numerics.threads import n_threads
 from featbench.parameters import Bounds
 from featbench.types import ImageArray, Labels

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import numpy as np
 
-from featbench.base import Dataset, DatasetLoader, ImageSet
 from featbench.datasets.splitting import split
+from featbench.imagesets import Dataset, DatasetLoader, ImageSet
 from featbench.parameters import Bounds
 
 __all__ = ["Digits"]

@@ -29,8 +29,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from featbench.base import Dataset
 from featbench.images import ImageBatch, chunks, image_shape, take
+from featbench.imagesets import Dataset
 from featbench.numerics.threads import kernel, spread
 from featbench.types import AnyArray, ImageArray
 

@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from featbench.base import Dataset, DatasetLoader, ImageSet
 from featbench.datasets.decode import FileImages, decode_files
 from featbench.datasets.labelling import number_classes, readable
 from featbench.datasets.labels_csv import list_csv
@@ -19,6 +18,7 @@ from featbench.datasets.listing import Entry, Listing, list_folders, shown
 from featbench.datasets.splitting import split
 from featbench.errors import DataError, Shown, must_be
 from featbench.images import ImageBatch
+from featbench.imagesets import Dataset, DatasetLoader, ImageSet
 from featbench.parameters import Bounds
 from featbench.types import Groups, ImageArray, Indices, Labels
 

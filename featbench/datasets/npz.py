@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from featbench.base import Dataset, DatasetLoader, ImageSet
 from featbench.datasets.labelling import natural_key
 from featbench.datasets.splitting import split
 from featbench.errors import DataError, Shown, must_be
 from featbench.images import check_images
+from featbench.imagesets import Dataset, DatasetLoader, ImageSet
 from featbench.parameters import Bounds
 from featbench.types import AnyArray, Groups, Labels
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from featbench.base import Dataset, DatasetLoader, ImageSet
 from featbench.datasets import DATASETS
 from featbench.errors import ConfigError, DataError, Shown, UnknownNameError, must_be
 from featbench.images import check_images, image_shape
+from featbench.imagesets import Dataset, DatasetLoader, ImageSet
 from featbench.parameters import check_parameters
 
 __all__ = ["check_dataset", "make_loader", "open_dataset"]

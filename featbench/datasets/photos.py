@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from featbench.base import Dataset, DatasetLoader, ImageSet
 from featbench.errors import DataError, Shown, must_be
+from featbench.imagesets import Dataset, DatasetLoader, ImageSet
 from featbench.types import ImageArray, Indices
 
 __all__ = ["PHOTOGRAPHS", "Photograph", "Photos"]

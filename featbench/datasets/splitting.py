@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from featbench.base import Dataset, ImageSet
 from featbench.errors import DataError, InputError, Shown, must_be
 from featbench.images import ImageBatch, ImageSource, image_shape, take
+from featbench.imagesets import Dataset, ImageSet
 from featbench.types import Float64Array, Groups, ImageArray, Indices, Labels
 
 __all__ = ["outer_splits", "split"]

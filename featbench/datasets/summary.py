@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from featbench.base import Dataset, ImageSet
 from featbench.datasets.duplicates import count_duplicates
 from featbench.images import chunks, image_shape
+from featbench.imagesets import Dataset, ImageSet
 
 __all__ = ["fingerprint", "summarize"]
 

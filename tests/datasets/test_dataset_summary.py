@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from featbench.base import Dataset, ImageSet
 from featbench.datasets import duplicates
 from featbench.datasets.summary import fingerprint, summarize
 from featbench.images import ImageSource
+from featbench.imagesets import Dataset, ImageSet
 
 
 def made(groups=True):

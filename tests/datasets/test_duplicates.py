@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from featbench.base import Dataset, ImageSet
 from featbench.datasets import duplicates
 from featbench.datasets.duplicates import Duplicates, count_duplicates, difference_hashes, near_duplicates
+from featbench.imagesets import Dataset, ImageSet
 
 
 def made(train, test):

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from featbench.base import Dataset, DatasetLoader, ImageSet
 from featbench.datasets import DATASETS, Digits, open_dataset
 from featbench.datasets.opening import check_dataset
 from featbench.errors import ConfigError, DataError, InputError, UnknownNameError
+from featbench.imagesets import Dataset, DatasetLoader, ImageSet
 
 
 def images(labels, groups=None, names=None, shape=(4, 4, 3)):

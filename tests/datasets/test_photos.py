@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from featbench.base import ImageSet
 from featbench.datasets import photos as module
 from featbench.datasets.opening import check_dataset
 from featbench.datasets.photos import COLUMNS, CROPS, PHOTOGRAPHS, ROWS, Photos
 from featbench.datasets.summary import fingerprint
 from featbench.errors import DataError
+from featbench.imagesets import ImageSet
 
 # Of everything, with libjpeg-turbo 3 as Pillow's wheels bring it; and of the five photographs that are PNG
 # files, and so decode to the same pixels everywhere.

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from featbench.base import Dataset, ImageSet
 from featbench.datasets.splitting import outer_splits, split
 from featbench.errors import DataError, InputError
 from featbench.images import ImageSource, chunks
+from featbench.imagesets import Dataset, ImageSet
 
 labels_of_two_or_more = st.lists(st.integers(2, 12), min_size=1, max_size=6)
 
