@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from featbench.extractors.color_histogram import ColorHistogram
     from featbench.extractors.color_moments import ColorMoments
     from featbench.extractors.concat import Concat
+    from featbench.extractors.gist import GIST
     from featbench.extractors.hog import HOG
     from featbench.extractors.lbp import LBP
     from featbench.extractors.raw import RawPixels
 
 __all__ = [
     "EXTRACTORS",
+    "GIST",
     "HOG",
     "LBP",
     "ColorHistogram",
@@ -38,6 +40,7 @@ EXTRACTORS = PluginTable(
         "color_moments": "featbench.extractors.color_moments:ColorMoments",
         "hog": "featbench.extractors.hog:HOG",
         "lbp": "featbench.extractors.lbp:LBP",
+        "gist": "featbench.extractors.gist:GIST",
         "concat": "featbench.extractors.concat:Concat",
     },
 )

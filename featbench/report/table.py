@@ -66,7 +66,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("train %", "accuracy on the images it was fitted on", lambda line: percent(line.mean("train_accuracy"))),
     Column("train s", "seconds to extract, select and fit on all training images",
            lambda line: seconds(line.training_seconds)),
-    Column("fit s", "seconds of the final classifier fit alone", lambda line: seconds(line.seconds("fit"))),
+    Column("fit s", "seconds of the final classifier fit alone", lambda line: "" if line.is_baseline else seconds(line.seconds("fit"))),
     Column("images/s", "test images labelled a second, in one batch", lambda line: figure(line.mean("images_per_s"))),
     Column("ms/image", "median latency of a single image, from pixels to label",
            lambda line: figure(line.mean("latency_ms_p50"))),
