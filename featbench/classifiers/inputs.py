@@ -59,8 +59,8 @@ def training_rows(
     _check_finite(name, X)
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < least_classes:
-        remedy = "Add rows of another class, or drop the question: there is nothing to tell apart."
-        found = Shown(f"one class, {classes[0]!r}")
+        remedy = "Add rows of another class: there is nothing to tell apart."
+        found = Shown(f"one class, {classes.tolist()[0]!r}")
         raise InputError(must_be(name, "y", f"labels of at least {least_classes} classes", found, remedy))
     return X, classes, codes.astype(np.int64)
 
@@ -117,8 +117,8 @@ def _check_finite(name: str, X: AnyArray) -> None:
     if not counts.any():
         return
     columns = np.flatnonzero(counts)
-    shown = ", ".join(f"column {c} ({counts[c]} of {len(X)} rows)" for c in columns[:3])
-    more = f" and {len(columns) - 3} more columns" if len(columns) > 3 else ""
-    kinds = f"{n_nan} NaN and {int(counts.sum()) - n_nan} infinite (inf) values in {shown}{more}"
+    shown = ", ".join(f"column {c} ({counts[c]} rows)" for c in columns[:3])
+    more = f" and {len(columns) - 3} more" if len(columns) > 3 else ""
+    kinds = f"{n_nan} NaN and {int(counts.sum()) - n_nan} infinite (inf) in {shown}{more}"
     remedy = "Drop those rows or columns, or mend what made them."
     raise InputError(must_be(name, "X", "finite", Shown(kinds), remedy))

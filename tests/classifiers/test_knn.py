@@ -1,0 +1,192 @@
+"""k nearest neighbours: votes and ties against counting by hand and scikit-learn, paths against fits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
+
+from featbench.base import Fold
+from featbench.classifiers import KNN, knn
+from featbench.classifiers.knn import count_votes
+from featbench.errors import InputError
+
+
+def vote_by_hand(distances, labels, k, weights, n_classes):
+    votes = np.zeros(n_classes)
+    for distance, label in list(zip(distances, labels, strict=True))[:k]:
+        if weights == "uniform":
+            votes[label] += 1
+        elif distances[0] == 0:
+            votes[label] += distance == 0
+        else:
+            votes[label] += distances[0] / distance
+    return votes
+
+
+@given(seed=st.integers(0, 10**6), k=st.integers(1, 12), weights=st.sampled_from(["uniform", "distance"]))
+def test_votes_by_hand(seed, k, weights):
+    rng = np.random.default_rng(seed)
+    distances = np.sort(rng.integers(0, 4, (5, 12)), axis=1).astype(float)
+    labels = rng.integers(0, 3, (5, 12))
+    *_, votes = count_votes(distances, labels, [1, k] if k > 1 else [1], weights, 3)
+    for row in range(5):
+        expected = vote_by_hand(distances[row], labels[row], k, weights, 3)
+        np.testing.assert_array_equal(votes[row], expected)
+
+
+def test_a_tie_goes_to_the_first_class_and_a_zero_distance_takes_all():
+    X, y = np.array([[0.0], [2.0], [9.0]]), np.array(["b", "a", "a"])
+    assert KNN(n_neighbors=2).fit(X, y).predict([[0.5]]) == ["a"]
+    by_distance = KNN(n_neighbors=3, weights="distance").fit(X, y)
+    assert by_distance.predict([[0.0], [1.2]]).tolist() == ["b", "a"]
+    np.testing.assert_array_equal(by_distance.predict_proba([[0.0]]), [[0.0, 1.0]])
+    np.testing.assert_allclose(
+        by_distance.predict_proba([[1.0]]), [[(1 + 1 / 8) / (2 + 1 / 8), 1 / (2 + 1 / 8)]]
+    )
+
+
+def test_distances_too_small_to_invert():
+    X, y = np.array([[5e-324], [1.0]]), [0, 1]
+    shares = KNN(n_neighbors=2, weights="distance").fit(X, y).predict_proba([[0.0]])
+    np.testing.assert_allclose(shares, [[1, 0]])
+
+
+def free_of_ties(model, X, k):
+    """Rows whose k-th and next neighbour are not equally far: only there the neighbours are one set."""
+    distances = model.kneighbors(X, k + 1)[0]
+    return distances[:, k - 1] < distances[:, k]
+
+
+@pytest.mark.parametrize("metric", ["l1", "l2"])
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+@pytest.mark.parametrize("k", [1, 4, 9])
+def test_scikit_learn_on_digits(metric, weights, k):
+    X, y = load_digits(return_X_y=True)
+    train, test = slice(0, 900), slice(900, 1300)
+    ours = KNN(n_neighbors=k, metric=metric, weights=weights).fit(X[train], y[train])
+    theirs = KNeighborsClassifier(k, metric=metric, weights=weights, algorithm="brute").fit(
+        X[train], y[train]
+    )
+    clear = free_of_ties(ours, X[test], k)
+    assert clear.mean() > 0.5
+    rows = X[test][clear]
+    np.testing.assert_array_equal(ours.predict(rows), theirs.predict(rows))
+    np.testing.assert_allclose(ours.predict_proba(rows), theirs.predict_proba(rows), rtol=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["l1", "l2"])
+def test_a_path_scores_as_grid_search_does(metric):
+    """The same folds, preparation and k; standardized floats, so that no k-th boundary ties."""
+    X, y = load_digits(return_X_y=True)
+    X, y = (X[:600] + np.random.default_rng(0).normal(size=(600, 64))).astype(np.float32), y[:600]
+    part = np.arange(600) % 3
+    folds = [Fold(np.flatnonzero(part != p), np.flatnonzero(part == p)) for p in range(3)]
+    grid = {"n_neighbors": [1, 3, 8, 20], "weights": ["uniform", "distance"]}
+    candidates = [{"n_neighbors": k, "weights": w} for k in grid["n_neighbors"] for w in grid["weights"]]
+    predictions = KNN(metric=metric).fit_path(X, y, candidates, folds, StandardScaler())
+    scores = [
+        [
+            np.mean(predicted[c] == y[fold.validation])
+            for fold, predicted in zip(folds, predictions, strict=True)
+        ]
+        for c in range(len(candidates))
+    ]
+    for p, fold in enumerate(folds):
+        scaler = StandardScaler().fit(X[fold.train])
+        split = PredefinedSplit(np.where(part == p, 0, -1))
+        theirs = KNeighborsClassifier(metric=metric, algorithm="brute")
+        search = GridSearchCV(theirs, grid, cv=split, refit=False).fit(scaler.transform(X), y)
+        order = [search.cv_results_["params"].index(candidate) for candidate in candidates]
+        np.testing.assert_array_equal(
+            [row[p] for row in scores], search.cv_results_["split0_test_score"][order]
+        )
+
+
+def test_one_search_for_neighbours_serves_a_metric(monkeypatch, rng):
+    X, y = rng.normal(size=(40, 3)), np.arange(40) % 2
+    asked = []
+
+    def counting(X_train, X_query, k, metric):
+        asked.append((metric, k))
+        return nearest(X_train, X_query, k, metric)
+
+    nearest = knn.nearest
+    monkeypatch.setattr(knn, "nearest", counting)
+    folds = [Fold(np.arange(30), np.arange(30, 40))]
+    candidates = [
+        {"n_neighbors": k, "weights": w, "metric": m}
+        for k in (1, 5, 9)
+        for w in ("uniform", "distance")
+        for m in ("l1", "l2")
+    ]
+    KNN().fit_path(X, y, candidates, folds)
+    assert sorted(asked) == [("l1", 9), ("l2", 9)]
+
+
+def test_pixels_stay_or_become_integers(rng):
+    pixels = rng.integers(0, 256, (30, 8), dtype=np.uint8)
+    y = np.arange(30) % 3
+    for dtype in (np.uint8, np.float32, np.float64, np.int64):
+        assert KNN().fit(pixels.astype(dtype), y).X_.dtype == np.uint8
+    for other in (pixels + 0.5, pixels - 1.0, pixels * 2.0):
+        assert KNN().fit(other.astype(np.float32), y).X_.dtype == np.float32
+
+
+def test_integers_and_floats_in_one_batch_do_not_disturb_each_other(rng):
+    pixels = rng.integers(0, 256, (60, 40), dtype=np.uint8)
+    model = KNN(n_neighbors=7).fit(pixels, np.arange(60) % 3)
+    rows = rng.integers(0, 256, (5, 40)).astype(np.float32)
+    mixed = np.vstack([rows, rows[:1] + 0.5])
+    for alone, together in zip(model.kneighbors(rows), model.kneighbors(mixed), strict=True):
+        np.testing.assert_array_equal(alone, together[:5])
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), metric=st.sampled_from(["l1", "l2"]))
+def test_a_permutation_of_the_training_rows_changes_only_ties(seed, metric):
+    rng = np.random.default_rng(seed)
+    X, y, Q = rng.normal(size=(30, 4)), np.arange(30) % 3, rng.normal(size=(5, 4))
+    order = rng.permutation(30)
+    shuffled = KNN(metric=metric).fit(X[order], y[order])
+    np.testing.assert_array_equal(KNN(metric=metric).fit(X, y).predict(Q), shuffled.predict(Q))
+
+
+def test_more_neighbours_than_rows():
+    X, y = np.arange(6.0).reshape(3, 2), [0, 1, 1]
+    with pytest.raises(InputError, match=r"number of training rows \(n_samples = 3\); got 5\. Choose fewer"):
+        KNN(n_neighbors=5).fit(X, y)
+    with pytest.raises(InputError, match="got 4"):
+        KNN(n_neighbors=3).fit(X, y).kneighbors(X, 4)
+    fold = [Fold(np.array([0, 1]), np.array([2]))]
+    with pytest.raises(InputError, match=r"n_samples = 2\); got 3"):
+        KNN().fit_path(X, np.array(y), [{"n_neighbors": 1}, {"n_neighbors": 3}], fold)
+    assert KNN().refuses({"n_neighbors": 3}, 3) is None
+    assert KNN().refuses({"n_neighbors": 4}, 3) == "n_neighbors = 4: more than the 3 training rows of a fold"
+    assert KNN(n_neighbors=9).refuses({"metric": "l1"}, 3).startswith("n_neighbors = 9")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_neighbors": 0}, "n_neighbors must be an integer ≥ 1; got 0"),
+        ({"metric": "cosine"}, "metric must be one of 'l2', 'l1'; got 'cosine'"),
+        ({"weights": None}, "weights must be one of 'uniform', 'distance'"),
+    ],
+)
+def test_bad_parameters(parameters, message, rng):
+    X, y = rng.normal(size=(10, 2)), np.arange(10) % 2
+    with pytest.raises(InputError, match=message):
+        KNN(**parameters).fit(X, y)
+    with pytest.raises(InputError, match=message):
+        KNN().fit_path(X, y, [{"n_neighbors": 2}, parameters], [Fold(np.arange(8), np.arange(8, 10))])
+
+
+def test_one_class_is_all_that_can_be_said(rng):
+    model = KNN().fit(rng.normal(size=(6, 2)), ["only"] * 6)
+    assert model.predict(rng.normal(size=(2, 2))).tolist() == ["only", "only"]
