@@ -115,16 +115,30 @@ def footnotes(summary: Summary) -> list[str]:
         )
     if any("shared" in str(r.get("phases")) for r in summary.records):
         notes.append("Times are medians of warm runs; features that rows share were made and timed once.")
-    for record in summary.records:
-        where = f"{record['label']} on {record['dataset']}"
-        if record["status"] != "ok":
-            notes.append(f"{where}: {record['status']}: {record.get('reason', '')}")
-        notes.extend(f"{where}: {warning}" for warning in record.get("warnings") or ())
+    notes.extend(_row_notes(summary))
     if summary.n_missing:
         notes.append(f"{summary.n_missing} of the run's rows are not there yet; the same command makes them.")
     if summary.n_foreign:
         notes.append(f"{summary.n_foreign} rows of another experiment lie in this folder and are not shown.")
     return list(dict.fromkeys(notes))
+
+
+def _row_notes(summary: Summary) -> list[str]:
+    """Say what befell rows, once for the rows of a data set that share it."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for record in summary.records:
+        said = list(record.get("warnings") or ())
+        if record["status"] != "ok":
+            said.insert(0, f"{record['status']}: {record.get('reason', '')}")
+        for text in said:
+            labels = rows.setdefault((record["dataset"], text), [])
+            if record["label"] not in labels:
+                labels.append(record["label"])
+    notes = []
+    for (dataset, text), (first, *others) in rows.items():
+        more = f" and {len(others)} more rows" if others else ""
+        notes.append(f"{dataset}: {first}{more}: {text}")
+    return notes
 
 
 def _data_notes(dataset: DatasetSummary) -> list[str]:

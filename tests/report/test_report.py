@@ -109,6 +109,13 @@ def test_training_seconds_are_the_sum_of_the_phases_before_prediction(tmp_path: 
     assert summary.datasets[0].lines[0].training_seconds == pytest.approx(3.5)
 
 
+def test_rows_that_share_a_note_share_its_line(tmp_path: Path) -> None:
+    records = [record(f"{name} → svm", 0.6, 0.5, warnings=["slow"]) for name in ("raw", "hue", "hog")]
+    text = as_markdown(written(tmp_path, *records))
+    assert text.count("slow") == 1
+    assert "set: raw → svm and 2 more rows: slow" in text
+
+
 class Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
