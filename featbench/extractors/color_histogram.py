@@ -150,48 +150,64 @@ def _count(
     values: Any, rows: Any, cols: Any, bins: int, joint: bool, soft: bool, circular: bool, features: Any
 ) -> None:
     """Fill ``features (n, grid, grid, …)`` from coordinates ``(n, h, w, 3)``; `circular` is the first one."""
-    place, share = np.empty((3, 2), np.int64), np.empty((3, 2), np.float64)
+    n, height, width = values.shape[:3]
+    grid = features.shape[1]
+    low, high = np.zeros((2, 3, height, width), np.int32)
+    share = np.zeros((3, height, width), np.float64)
     counts = np.empty(features.shape[3], np.float64)
-    grid, ways = features.shape[1], 2 if soft else 1
-    for i in range(features.shape[0]):
+    for i in range(n):
+        for k in range(3):
+            if soft:
+                _two_bins(values[i, :, :, k], bins, circular and k == 0, low[k], high[k], share[k])
+            else:
+                _one_bin(values[i, :, :, k], bins, low[k])
         for r in range(grid):
             for c in range(grid):
                 counts[:] = 0
                 for y in range(rows[r], rows[r + 1]):
                     for x in range(cols[c], cols[c + 1]):
-                        for k in range(3):
-                            _place(values[i, y, x, k], bins, soft, circular and k == 0, place[k], share[k])
-                        if joint:
-                            _add_jointly(place, share, bins, ways, counts)
-                        else:
+                        if not joint:
                             for k in range(3):
-                                for way in range(ways):
-                                    counts[k * bins + place[k, way]] += share[k, way]
+                                counts[k * bins + low[k, y, x]] += 1 - share[k, y, x]
+                                counts[k * bins + high[k, y, x]] += share[k, y, x]
+                        elif soft:
+                            _share_jointly(low, high, share, y, x, bins, counts)
+                        else:
+                            counts[(low[0, y, x] * bins + low[1, y, x]) * bins + low[2, y, x]] += 1
                 pixels = (rows[r + 1] - rows[r]) * (cols[c + 1] - cols[c])
                 for k in range(counts.shape[0]):
                     features[i, r, c, k] = counts[k] / pixels
 
 
 @kernel
-def _place(value: float, bins: int, soft: bool, circular: bool, place: Any, share: Any) -> None:
-    """Write the bin of a coordinate, or the two that share it, and their shares."""
-    if not soft:
-        place[0], share[0] = min(int(value * bins + _LIFT), bins - 1), 1.0
-        return
-    position = value * bins - 0.5
-    below = int(np.floor(position))
-    share[1] = position - below
-    share[0] = 1 - share[1]
-    if circular:
-        place[0], place[1] = below % bins, (below + 1) % bins
-    else:
-        place[0], place[1] = max(below, 0), min(below + 1, bins - 1)
+def _one_bin(values: Any, bins: int, low: Any) -> None:
+    """Write the bin of one coordinate of each pixel."""
+    for y in range(low.shape[0]):
+        for x in range(low.shape[1]):
+            low[y, x] = min(np.int32(values[y, x] * bins + _LIFT), bins - 1)
 
 
 @kernel
-def _add_jointly(place: Any, share: Any, bins: int, ways: int, counts: Any) -> None:
-    for a in range(ways):
-        for b in range(ways):
-            for c in range(ways):
-                joint = (place[0, a] * bins + place[1, b]) * bins + place[2, c]
-                counts[joint] += share[0, a] * share[1, b] * share[2, c]
+def _two_bins(values: Any, bins: int, circular: bool, low: Any, high: Any, share: Any) -> None:
+    """Write the two bins with the nearest middles, and the share of the higher one."""
+    for y in range(low.shape[0]):
+        for x in range(low.shape[1]):
+            position = values[y, x] * bins - 0.5
+            below = np.int32(np.floor(position))
+            share[y, x] = position - below
+            if circular:
+                low[y, x], high[y, x] = below % bins, (below + 1) % bins
+            else:
+                low[y, x], high[y, x] = max(below, 0), min(below + 1, bins - 1)
+
+
+@kernel
+def _share_jointly(low: Any, high: Any, share: Any, y: int, x: int, bins: int, counts: Any) -> None:
+    """Share the count of one pixel among the eight combinations of its bins."""
+    for way in range(8):
+        place, weight = 0, 1.0
+        for k in range(3):
+            above = way >> k & 1
+            place = place * bins + (high[k, y, x] if above else low[k, y, x])
+            weight *= share[k, y, x] if above else 1 - share[k, y, x]
+        counts[place] += weight
