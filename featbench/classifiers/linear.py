@@ -106,9 +106,9 @@ class LinearClassifier(Classifier):
         if not self.converged_:
             warnings.warn(
                 f"{type(self).__name__} with reg = {self.reg:g} ended after {self.n_iter_} iterations. The objective "
-                f"may be above its minimum by {self.optimality_:.2g} of itself and is expected to be by "
-                f"{self.expected_gain_:.2g} or more; tol = {self.tol:g}. Raise max_iter or reg, standardize the "
-                "features, or allow a larger tol.",
+                f"may be above its minimum by {self.optimality_:.2g} of itself at most, and the solver expected to "
+                f"gain another {self.expected_gain_:.2g}; tol = {self.tol:g}. Raise max_iter or reg, standardize "
+                "the features, or allow a larger tol.",
                 ConvergenceWarning,
                 stacklevel=2,
             )

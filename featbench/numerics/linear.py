@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from featbench.numerics.blas import serial_blas
+from featbench.numerics.frames import Frame, choose_frame
 from featbench.numerics.lbfgs import Search, lbfgs, minimize_together
 from featbench.numerics.losses import Loss
-from featbench.numerics.moments import Preconditioner, covariance, rotate
+from featbench.numerics.moments import Preconditioner, covariance
 from featbench.numerics.threads import spread
 from featbench.types import AnyArray, Float64Array, Labels
 
@@ -27,10 +28,6 @@ __all__ = ["LinearFit", "fit_linear"]
 
 # Rows that one thread scores at a time: some hundred columns of scores stay in its cache.
 _ROWS = 1024
-
-# Means farther from 0 than so many standard deviations are taken off the rows once, in a copy; nearer ones
-# are taken off by way of the bias, where float32 has the digits to spare.
-_FAR = 8.0
 
 # A search aims at this share of the tolerance: its own bound takes the bias for the best, in the rows'
 # precision; with the best bias the gradient in W is a little different.
@@ -91,12 +88,11 @@ def fit_linear(
     list of LinearFit
         In the order of `regs`.
     """
-    frame = _frame(X)
+    frame = choose_frame(X)
     objective = _Objective(frame, y, loss)
     start = np.zeros((n_classes, frame.rows.shape[1] + 1))
     curvature = loss.curvature(n_classes)
     moment = covariance(frame.rows, frame.centre)
-
     noise = 4 * float(np.finfo(X.dtype).eps)
     strengths = np.asarray(regs, dtype=np.float64)
 
@@ -130,64 +126,10 @@ def fit_linear(
     ]
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """The rows that a search multiplies, and the way back to the original ones.
-
-    Attributes
-    ----------
-    rows : ndarray, (n, r)
-    centre : ndarray, (r,)
-        Near the mean of `rows`; taken off by way of the bias.
-    shift : ndarray, (d,)
-        What has been subtracted from the original rows.
-    basis : ndarray, (d, r), or None
-        ``original = rows @ basis.T + shift``; None stands for the identity.
-    """
-
-    rows: AnyArray
-    centre: AnyArray
-    shift: AnyArray
-    basis: AnyArray | None = None
-
-    def original(self, point: Float64Array) -> tuple[Float64Array, Float64Array]:
-        """Return weights and bias for the original rows."""
-        weights, bias = point[:, :-1], point[:, -1]
-        bias = bias - weights @ self.centre.astype(np.float64)
-        if self.basis is not None:
-            weights = weights @ self.basis.T.astype(np.float64)
-        return weights.copy(), bias - weights @ self.shift.astype(np.float64)
-
-
-def _frame(X: AnyArray) -> _Frame:
-    """Choose what to multiply: the rows, a centred copy of them, or fewer columns that mean the same.
-
-    With more columns than rows, the optimal weights are a combination of the centred rows, so that nothing
-    is lost in the coordinates of their span.
-    """
-    n, d = X.shape
-    mean = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
-    if d > n:
-        rows, basis = rotate(X - mean)
-        return _Frame(rows, np.zeros(n, dtype=X.dtype), mean, basis)
-    deviation = np.sqrt(_variance(X, mean))
-    if np.any(np.abs(mean) > _FAR * deviation):
-        return _Frame(X - mean, np.zeros_like(mean), mean)
-    return _Frame(X, mean, np.zeros_like(mean))
-
-
-def _variance(X: AnyArray, mean: AnyArray) -> Float64Array:
-    total = np.zeros(X.shape[1])
-    for start in range(0, len(X), _ROWS):
-        rows = X[start : start + _ROWS] - mean
-        total += np.einsum("ij,ij->j", rows, rows, dtype=np.float64)
-    return total / len(X)
-
-
 class _Objective:
     """The objective at points ``(n_models, n_classes, r + 1)``: weights of centred rows, the bias last."""
 
-    def __init__(self, frame: _Frame, y: Labels, loss: Loss) -> None:
+    def __init__(self, frame: Frame, y: Labels, loss: Loss) -> None:
         self._rows, self._y, self._loss = frame.rows, y, loss
         self._centre = frame.centre.astype(np.float64)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, qr
+from scipy.linalg import cho_factor, cho_solve
 
 from featbench.types import AnyArray, Float64Array
 
-__all__ = ["Preconditioner", "covariance", "rotate"]
+__all__ = ["Preconditioner", "covariance"]
 
 _ROWS = 4096
 
@@ -38,24 +38,6 @@ def covariance(X: AnyArray, centre: AnyArray) -> Float64Array:
         total += rows.T @ rows
     total /= len(X)
     return total
-
-
-def rotate(X: AnyArray) -> tuple[AnyArray, AnyArray]:
-    """Write n rows of more than n columns in n coordinates, without changing any inner product.
-
-    Parameters
-    ----------
-    X : ndarray of float32 or float64, (n, d), d > n
-
-    Returns
-    -------
-    rotated : ndarray, (n, n)
-    basis : ndarray, (d, n)
-        Orthonormal columns; ``X = rotated @ basis.T``. Householder reflections keep it orthonormal even
-        where rows depend on one another.
-    """
-    basis, triangle = qr(X.T, mode="economic", check_finite=False)
-    return np.ascontiguousarray(triangle.T), basis
 
 
 class Preconditioner:

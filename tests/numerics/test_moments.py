@@ -1,11 +1,11 @@
-"""Second moments, rotations and preconditioners against dense linear algebra."""
+"""Second moments and preconditioners against dense linear algebra."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from featbench.numerics.moments import Preconditioner, covariance, rotate
+from featbench.numerics.moments import Preconditioner, covariance
 
 DTYPES = (np.float32, np.float64)
 
@@ -16,20 +16,6 @@ def test_covariance(dtype, rng):
     expected = np.cov(X.T.astype(float), bias=True)
     # Sums of 4,096 float32 products, about √4096 roundings of 6e-8.
     np.testing.assert_allclose(covariance(X, X.mean(axis=0)), expected, atol=1e-5 * np.abs(expected).max())
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("dependent", [False, True])
-def test_rotation_keeps_every_inner_product(dtype, dependent, rng):
-    X = rng.normal(size=(20, 90))
-    if dependent:
-        X[10:] = X[:10]
-    X = X.astype(dtype)
-    rotated, basis = rotate(X)
-    assert rotated.shape == (20, 20)
-    tolerance = 100 * np.finfo(dtype).eps  # Householder reflections of columns of length about 10
-    np.testing.assert_allclose(basis.T @ basis, np.eye(20), atol=tolerance)
-    np.testing.assert_allclose(rotated @ basis.T, X, atol=tolerance * 10)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
