@@ -60,7 +60,8 @@ class HOG(Extractor):
     larger columns, 90° towards larger rows. Features are dimensionless in [0, 1] for ``dalal``; for
     ``cs231n`` they are mean magnitudes in grey levels. ``uoctti`` orders cell row, cell column, then twice
     `orientations` directions, `orientations` orientations, both named by their middle, and four textures,
-    named by where the block lies that the cell was divided by; features are in [0, 0.4], textures in [0, 1].
+    named by where the block lies that the cell was divided by; directions and orientations are in
+    [0, 0.4], textures, with 9 orientations, in [0, 1].
 
     Pictures: ``strokes``, in each cell lines along its edges, as bright as they are strong.
 

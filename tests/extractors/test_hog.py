@@ -348,6 +348,14 @@ def test_names_of_uoctti_say_direction_orientation_and_texture(rng):
     ]
 
 
+def test_the_range_of_uoctti(rng):
+    images = rng.integers(0, 2, (5, 40, 40, 3)).astype(np.uint8) * np.uint8(255)
+    cells = HOG(variant="uoctti", cell=5).fit_transform(images).reshape(-1, 31)
+    assert cells.min() >= 0
+    assert cells[:, :-4].max() <= 0.4 + FLOAT32
+    assert cells[:, -4:].max() <= 1
+
+
 def test_a_texture_is_named_after_its_block():
     # Noise in the lower right corner drowns a faint edge in the blocks that hold it; elsewhere the edge is loud.
     image = np.full((1, 40, 40), 100, dtype=np.uint8)
