@@ -174,10 +174,13 @@ def _count(pixels: Any, weighted: bool, opencv: bool, shares: Any, features: Any
             parts[0, place[j]] += weight[j]
         counts[:] = 0
         for k in range(places):
-            counts[shares[k]] += parts[0, k] + parts[1, k] + parts[2, k] + parts[3, k]
-        mass = counts.sum() if weighted else float(size)
+            parts[0, k] += parts[1, k] + parts[2, k] + parts[3, k]
+        for k in range(places):
+            counts[shares[k]] += parts[0, k]
+        # A wholly grey image, weighted, has no mass and stays at zero.
+        mass = (counts.sum() or 1.0) if weighted else float(size)
         for k in range(bins):
-            features[i, k] = counts[k] / (mass if mass > 0 else 1.0)
+            features[i, k] = counts[k] / mass
 
 
 @kernel
