@@ -137,7 +137,8 @@ def run(
             records = list(runner.records(cells))
         finally:
             progress.end()
-            write_results(store)
+            if store.cell_ids():  # nothing was made where the data could not be read
+                write_results(store)
         return Run(store.root, records, runner.n_reused)
 
 

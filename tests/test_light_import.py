@@ -31,11 +31,12 @@ def test_an_extractor_brings_in_nothing_but_featbench(tmp_path):
 import sys
 import sklearn.base, numba
 before = set(sys.modules)
-from featbench.extractors import HOG, Concat, HueHistogram, RawPixels
+from featbench.extractors import GIST, HOG, LBP, ColorHistogram, ColorMoments, Concat, HueHistogram, RawPixels
 print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
 import numpy
 images = numpy.zeros((2, 16, 16, 3), numpy.uint8)
-Concat([HOG(), HueHistogram(), RawPixels()]).fit_transform(images)
+parts = [HOG(), HueHistogram(), RawPixels(), ColorHistogram(), ColorMoments(), LBP(), GIST()]
+Concat(parts).fit_transform(images)
 heavy = {"pydantic", "pandas", "cv2", "skimage", "matplotlib", "joblib", "torch", "typer"}
 print(*sorted((heavy & set(sys.modules)) - before))
 """

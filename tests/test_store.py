@@ -28,7 +28,7 @@ def test_a_cell_comes_back_as_it_was(tmp_path: Path) -> None:
     assert read["per_class"] == [0.25, None]
     for name, array in store.read_arrays(read).items():
         np.testing.assert_array_equal(array, arrays[name])
-    assert [c["cell_id"] for c in store.cells()] == ["hog-svm-1"]
+    assert store.cell_ids() == ["hog-svm-1"]
     assert store.read_cell("another") is None
 
 

@@ -149,15 +149,15 @@ def summarize_run(store: Store) -> Summary:
     """
     run = store.read_run()
     wanted = run["cells"]
-    found = {record["cell_id"]: record for record in store.cells()}
-    records = [found[cell_id] for cell_id in wanted if cell_id in found]
+    found = [store.read_cell(cell_id) for cell_id in wanted]
+    records = [record for record in found if record is not None]
     names = dict.fromkeys(r["dataset"] for r in records)
     return Summary(
         run=run,
         datasets=tuple(_dataset(name, [r for r in records if r["dataset"] == name]) for name in names),
         records=tuple(records),
         n_missing=len(wanted) - len(records),
-        n_foreign=len(found.keys() - set(wanted)),
+        n_foreign=len(set(store.cell_ids()) - set(wanted)),
         openings=tuple(store.openings()),
     )
 

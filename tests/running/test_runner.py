@@ -284,3 +284,4 @@ def test_errors_before_any_cell(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match="nowhere"):
         run(missing, output=tmp_path / "y")
+    assert not list((tmp_path / "y").glob("results.*"))
