@@ -147,7 +147,9 @@ def evaluate(
     said = [*features.warnings, *outcome.warnings, *(str(w.message) for w in caught)]
     if pipeline.said_in_selection:
         # What was not chosen is nobody's worry; what was is fitted again, and says so itself.
-        said.append("some fits during selection ended before their optimum or warned; the cell's file says which")
+        said.append(
+            "some fits during selection ended before their optimum or warned; the cell's file says which"
+        )
     record = {
         **_described(cell, data, features, outcome, scores),
         "train_accuracy": train_accuracy,
