@@ -209,7 +209,7 @@ class Classifier(ClassifierMixin, BaseEstimator, ABC):
         Returns
         -------
         str or None
-            Such as ``"n_neighbors = 100: more than the 80 training rows of a fold"``.
+            Such as ``"n_neighbors = 100, more than the 80 training rows of a fold"``.
         """
         return None
 

@@ -79,6 +79,11 @@ class Run:
         return frame(self.records)
 
     @property
+    def n_done(self) -> int:
+        """How many pipelines were measured; the rows of chance and majority are none."""
+        return sum(r["status"] == "ok" and bool(r["extractor"]) for r in self.records)
+
+    @property
     def n_failed(self) -> int:
         """How many cells failed or timed out."""
         return sum(r["status"] in ("failed", "timeout") for r in self.records)

@@ -167,10 +167,10 @@ def _usable(
 ) -> tuple[list[Mapping[str, Any]], list[str]]:
     reasons = [classifier.refuses(candidate, n_rows) for candidate in candidates]
     usable = [c for c, reason in zip(candidates, reasons, strict=True) if reason is None]
-    left_out = [f"selection left out {reason}" for reason in reasons if reason is not None]
+    refused = [reason for reason in reasons if reason is not None]
     if not usable:
-        raise InputError(f"selection: no candidate can be used: {left_out[0]}. Search smaller values.")
-    return usable, left_out
+        raise InputError(f"selection: no candidate can be used: {'; '.join(refused)}. Use smaller values.")
+    return usable, [f"selection left out {'; '.join(refused)}"] if refused else []
 
 
 def _edges(classifier: Classifier, candidates: Sequence[Mapping[str, Any]], chosen: int) -> list[str]:

@@ -26,7 +26,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from featbench.errors import StoreError
+from featbench.errors import ConfigError, StoreError
 from featbench.types import AnyArray
 
 __all__ = ["Store", "read_json", "to_json", "write_atomic"]
@@ -64,8 +64,8 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
         raise StoreError(
-            f"{path}: cannot be written ({error.strerror or error}). Nothing half-written was left; free "
-            "space or choose another folder with --output, then run again: finished cells are kept."
+            f"{path}: cannot be written ({error.strerror or error}). Nothing half-written was left. Free space "
+            "or choose another folder; what is finished is kept, and the same command goes on from there."
         ) from error
     except BaseException:
         with contextlib.suppress(OSError):
@@ -104,12 +104,17 @@ class Store:
 
     def __enter__(self) -> Self:
         """Take the folder for this process alone."""
+        if self.root.is_dir() and any(self.root.iterdir()) and not (self.root / "run.json").exists():
+            raise ConfigError(
+                f"{self.root}: is a folder of other things, not of a run; results are not mixed in. Choose an "
+                "empty or new folder with --output."
+            )
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self._lock = (self.root / ".lock").open("a")
         except OSError as error:
-            raise StoreError(
-                f"{self.root}: cannot be written ({error.strerror}). Choose --output."
+            raise ConfigError(
+                f"{self.root}: cannot be written ({error.strerror}). Choose another folder with --output."
             ) from error
         with contextlib.suppress(ImportError):  # no such lock on Windows
             import fcntl
@@ -135,12 +140,14 @@ class Store:
 
         Raises
         ------
-        StoreError
+        ConfigError
             The folder is not that of a run.
+        StoreError
+            The file is damaged.
         """
         path = self.root / "run.json"
         if not path.is_file():
-            raise StoreError(
+            raise ConfigError(
                 f"{self.root}: holds no run (no run.json). Give a folder that `featbench run` wrote."
             )
         description = read_json(path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["csv_cell", "markdown_cell", "printable"]
+__all__ = ["counted", "csv_cell", "markdown_cell", "printable"]
 
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~!"})
 
@@ -39,3 +39,8 @@ def csv_cell(text: str) -> str:
 def markdown_cell(text: str) -> str:
     """Return `text` for a cell of a Markdown table, its markup escaped."""
     return printable(text).translate(_MARKDOWN)
+
+
+def counted(n: int, one: str, several: str = "") -> str:
+    """Return ``1 row`` or ``3 rows``."""
+    return f"{n:,} {one if n == 1 else several or one + 's'}"

@@ -72,7 +72,7 @@ def test_candidates_that_do_not_fit_the_folds_are_left_out_and_named(problem: An
     folds = make_folds(y, None, Folds(folds=3), seed=0)
     outcome = select(KNN(), X, y, folds, [{"n_neighbors": k} for k in (1, 3, 81)])
     assert [c["n_neighbors"] for c in outcome.candidates] == [1, 3]
-    assert "n_neighbors = 81: more than the 80 training rows of a fold" in outcome.warnings[0]
+    assert "n_neighbors = 81, more than the 80 training rows of a fold" in outcome.warnings[0]
     with pytest.raises(InputError, match="no candidate can be used"):
         select(KNN(), X, y, folds, [{"n_neighbors": 100}])
 

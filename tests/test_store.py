@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from featbench import store as module
-from featbench.errors import StoreError
+from featbench.errors import ConfigError, StoreError
 from featbench.store import Store, to_json, write_atomic
 
 
@@ -67,7 +67,7 @@ def test_a_full_disk_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pyt
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(module.os, "fsync", full)
-    with pytest.raises(StoreError, match=r"No space left on device.*finished cells are kept"):
+    with pytest.raises(StoreError, match=r"No space left on device.*what is finished is kept"):
         write_atomic(tmp_path / "a" / "x.json", "{}")
     assert list((tmp_path / "a").iterdir()) == []
 
@@ -77,7 +77,7 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(StoreError, match="taken"):
         write_atomic(tmp_path / "taken" / "x.json", "{}")
-    with pytest.raises(StoreError, match="--output"), Store(tmp_path / "taken"):
+    with pytest.raises(ConfigError, match="--output"), Store(tmp_path / "taken"):
         pass
 
 
@@ -134,6 +134,8 @@ def test_the_ledger_counts_and_survives_a_torn_line(tmp_path: Path) -> None:
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.write_run({"name": "x", "cells": []})
     with Store(tmp_path), pytest.raises(StoreError, match="another run is writing"), Store(tmp_path):
         pass
     with Store(tmp_path):
@@ -146,5 +148,12 @@ def test_files_are_readable_by_others(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_run(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"holds no run.*featbench run"):
+    with pytest.raises(ConfigError, match=r"holds no run.*featbench run"):
         Store(tmp_path).read_run()
+
+
+def test_results_are_not_mixed_into_a_folder_of_other_things(tmp_path: Path) -> None:
+    (tmp_path / "class a").mkdir()
+    with pytest.raises(ConfigError, match="a folder of other things"), Store(tmp_path):
+        pass
+    assert [p.name for p in tmp_path.iterdir()] == ["class a"]

@@ -134,7 +134,7 @@ class KNN(Classifier):
         count = candidate.get("n_neighbors", self.n_neighbors)
         if count <= n_rows:
             return None
-        return f"n_neighbors = {count}: more than the {n_rows} training rows of a fold"
+        return f"n_neighbors = {count}, more than the {n_rows} training rows of a fold"
 
     def _path(
         self, X: AnyArray, y: AnyArray, X_new: AnyArray, candidates: Sequence[Mapping[str, Any]]

@@ -75,7 +75,10 @@ def _code(arguments: list[str], debug: bool) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except typer.TyperException as error:  # a verb, a flag or a value that is not there
-        print_error(f"{error} `featbench --help` lists the verbs, `featbench VERB --help` its flags.")
+        if "Usage:" in str(error):  # a group without a verb: its help
+            typer.echo(str(error), err=True)
+        else:
+            print_error(f"{str(error).rstrip('.')}. See `featbench --help`, or --help after a verb.")
         return 2
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
         sys.stderr.close()

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["notice", "print_error", "print_rows", "print_summary"]
 
 _MOST_NOTES = 8
-# On a terminal under 130 columns those that matter least are left out, rather than folded.
-_COMPACT = ("chosen", "fit s", "dim", "peak MB", "train %")
+# Under so many columns of the terminal, columns of the table are left out, those that matter least first.
+_LEFT_OUT = {
+    130: {"chosen", "fit s", "dim", "peak MB", "train %"},
+    90: {"val %", "images/s"},
+    60: {"train s"},
+}
 
 
 def notice(text: str) -> None:
@@ -56,7 +60,14 @@ def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for number, heading in enumerate(headings):
         right = number < len(numeric) and numeric[number]
-        table.add_column(heading, justify="right" if right else "left", no_wrap=right, overflow="fold")
+        # What names a row is folded and never dropped; a figure is worth nothing without it.
+        table.add_column(
+            heading,
+            justify="right" if right else "left",
+            no_wrap=right,
+            overflow="fold",
+            min_width=0 if right else 16,
+        )
     for row in rows:
         starred = any(cell.startswith("★") for cell in row)
         table.add_row(*(Text(printable(cell)) for cell in row), style="bold" if starred else None)
@@ -68,9 +79,10 @@ def print_summary(summary: Summary) -> None:
     from featbench.report.table import COLUMNS, caption, footnotes, verdict
 
     console = Console(highlight=False)
-    columns = [
-        c for c in COLUMNS if not console.is_terminal or console.width >= 130 or c.heading not in _COMPACT
+    narrow = [
+        headings for width, headings in _LEFT_OUT.items() if console.is_terminal and console.width < width
     ]
+    columns = [column for column in COLUMNS if column.heading not in set().union(*narrow)]
     for dataset in summary.datasets:
         if console.is_terminal:
             console.print(Text(printable(caption(dataset)), style="bold"))

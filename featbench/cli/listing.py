@@ -68,7 +68,7 @@ def _show(kind: str, name: str, cls: type[Any]) -> None:
     rows = []
     for parameter in inspect.signature(cls).parameters.values():
         default = "required" if parameter.default is parameter.empty else repr(parameter.default)
-        meaning = documentation.parameters.get(parameter.name, "")
+        meaning = documentation.parameters.get(parameter.name, "").replace("``", "")
         rows.append([parameter.name, _type_name(parameter.annotation), default, meaning])
     print_rows(["parameter", "type", "default", "meaning"], rows)
     if getattr(cls, "default_search", None):

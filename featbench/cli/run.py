@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from featbench.cli.console import notice, print_summary
 from featbench.cli.progress import TerminalProgress
+from featbench.text import counted
+
+if TYPE_CHECKING:
+    from featbench.runner import Run
 
 __all__ = ["finish", "run"]
 
@@ -39,23 +43,25 @@ def run(
     result = run_experiment(
         config, output=output, overrides=overrides or (), force=force, progress=TerminalProgress()
     )
-    return finish(result.root, n_failed=result.n_failed, n_reused=result.n_reused, as_json=as_json)
+    return finish(result, as_json=as_json)
 
 
-def finish(root: Path, *, n_failed: int, n_reused: int, as_json: bool) -> int:
-    """Print the table of a run and where its files lie; return the exit code."""
+def finish(result: Run, *, as_json: bool) -> int:
+    """Print the table of a run and where its files lie; return 1 where a row failed or none was measured."""
     from featbench.report import as_json as to_json
     from featbench.report import summarize_run
     from featbench.store import Store
 
+    root = result.root
     summary = summarize_run(Store(root))
     if as_json:
         sys.stdout.write(to_json(summary))
     else:
         print_summary(summary)
-    if n_reused:
-        notice(f"{n_reused} rows were in the folder already and were not run again; --force runs them.")
+    if result.n_reused:
+        were = counted(result.n_reused, "row was", "rows were")
+        notice(f"{were} in the folder already and not run again; --force runs all.")
     notice(f"Report: {root / 'report.html'}; tables: {root / 'results.csv'}, .json, .md")
-    if n_failed:
-        notice(f"{n_failed} rows failed; their tracebacks are in {root / 'cells'}.")
-    return 1 if n_failed else 0
+    if result.n_failed:
+        notice(f"{counted(result.n_failed, 'row')} failed; tracebacks are in {root / 'cells'}.")
+    return 1 if result.n_failed or not result.n_done else 0

@@ -38,7 +38,7 @@ def try_folder(
         notice(
             f"The budget of {budget} was spent before every row was made; the same command goes on from there."
         )
-    return finish(result.root, n_failed=result.n_failed, n_reused=result.n_reused, as_json=as_json)
+    return finish(result, as_json=as_json)
 
 
 def try_experiment(folder: Path, max_images: int) -> dict[str, Any]:

@@ -31,6 +31,20 @@ __all__ = [
     "validation_problems",
 ]
 
+# What pydantic calls a type, in the words of a YAML file.
+_WORDS = {
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "float_type": "a number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "too_short": "a longer list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "dataclass_type": "a mapping",
+}
+
 TABLES: dict[str, PluginTable] = {"dataset": DATASETS, "extractor": EXTRACTORS, "classifier": CLASSIFIERS}
 
 
@@ -213,12 +227,12 @@ def validation_problems(
             continue
         keys: KeyPath = ()
         for key in detail["loc"]:  # which also names the branches of a union: they are no keys
-            keys = (*keys, key) if (*path, *keys, key) in document.lines else keys
+            keys = (*keys, key) if document.holds((*path, *keys, key)) else keys
         place = document.where((*path, *keys))
         if detail["type"] == "missing":
             sentences[f"{document.where(path)}: {detail['loc'][-1]!r} is missing. Write it."] = None
             continue
-        constraint = detail["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+        constraint = _WORDS.get(detail["type"]) or detail["msg"].removeprefix("Input should be ")
         sentences[f"{place}: must be {constraint}; got {_short(detail['input'])}."] = None
     return list(sentences)
 

@@ -48,6 +48,16 @@ class Document:
     lines: dict[KeyPath, int] = field(default_factory=dict)
     overrides: dict[KeyPath, str] = field(default_factory=dict)
 
+    def holds(self, path: KeyPath) -> bool:
+        """Tell whether the data has something at a path."""
+        node: Any = self.data
+        for key in path:
+            try:
+                node = node[key]
+            except (KeyError, IndexError, TypeError):
+                return False
+        return True
+
     def where(self, path: KeyPath) -> str:
         """Return ``file:line: a.b.c`` for a path, by the nearest line that is known."""
         for length in range(len(path), -1, -1):
@@ -109,7 +119,13 @@ def parse(text: str, name: str) -> Document:
 def parse_value(text: str, where: str) -> Any:
     """Parse the value of a ``--set``, which is YAML itself (``[1, 3]``, ``1e-3``, ``{name: hog}``)."""
     # `{` and `[` open flow collections; a scalar stands alone. All three parse as the value of a key.
-    return parse(f"value: {text}", where).data["value"]
+    try:
+        return parse(f"value: {text}", "").data["value"]
+    except ConfigError as error:
+        problem = str(error).lstrip(":1 ")
+        raise ConfigError(
+            f"{where}: {problem} Close what is open, and quote the whole for the shell."
+        ) from error
 
 
 class _Reader:

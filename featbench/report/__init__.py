@@ -24,8 +24,10 @@ def write_results(store: Store) -> Summary:
 
     Raises
     ------
+    ConfigError
+        The folder holds no run.
     StoreError
-        The folder holds no run, or cannot be written.
+        A file of it is damaged, or the folder cannot be written.
     """
     summary = summarize_run(store)
     write_atomic(store.root / "results.csv", as_csv(summary))

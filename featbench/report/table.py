@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from featbench.report.summary import DatasetSummary, Line, Summary
+from featbench.text import counted
 
 __all__ = ["COLUMNS", "Column", "caption", "footnotes", "verdict"]
 
@@ -97,7 +98,9 @@ def verdict(dataset: DatasetSummary) -> str:
             sentence
             + f"{spread(line, 'test_accuracy')} % on the test images, mean and deviation of {n} runs."
         )
-    method = line.done[0]["scores"]["interval"]
+    method = {"wilson": "Wilson's", "cluster bootstrap": "cluster bootstrap"}[
+        line.done[0]["scores"]["interval"]
+    ]
     low, high = percent(line.mean("test_low")), percent(line.mean("test_high"))
     accuracy = percent(line.mean("test_accuracy"))
     return sentence + f"{accuracy} % on the test images, 95 % interval {low} to {high} ({method})."
@@ -117,9 +120,11 @@ def footnotes(summary: Summary) -> list[str]:
         notes.append("Times are medians of warm runs; features that rows share were made and timed once.")
     notes.extend(_row_notes(summary))
     if summary.n_missing:
-        notes.append(f"{summary.n_missing} of the run's rows are not there yet; the same command makes them.")
+        missing = counted(summary.n_missing, "row")
+        notes.append(f"{missing} of the run not there yet; the same command goes on.")
     if summary.n_foreign:
-        notes.append(f"{summary.n_foreign} rows of another experiment lie in this folder and are not shown.")
+        foreign = counted(summary.n_foreign, "row")
+        notes.append(f"{foreign} of another experiment in this folder, kept in cells/ and not shown.")
     return list(dict.fromkeys(notes))
 
 
@@ -136,7 +141,7 @@ def _row_notes(summary: Summary) -> list[str]:
                 labels.append(record["label"])
     notes = []
     for (dataset, text), (first, *others) in rows.items():
-        more = f" and {len(others)} more rows" if others else ""
+        more = f" and {counted(len(others), 'more row')}" if others else ""
         notes.append(f"{dataset}: {first}{more}: {text}")
     return notes
 

@@ -58,6 +58,11 @@ def test_aliases_are_counted_expanded() -> None:
     assert parse("a: &x {b: 1}\nc: *x", "x").data == {"a": {"b": 1}, "c": {"b": 1}}
 
 
+def test_a_value_that_is_no_yaml() -> None:
+    with pytest.raises(ConfigError, match=r"^--set a=\[: is not YAML: .*Close what is open"):
+        parse_value("[", "--set a=[")
+
+
 def test_an_empty_file_is_an_empty_mapping() -> None:
     assert parse("# nothing\n", "x").data == {}
 

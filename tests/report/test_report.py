@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from featbench.errors import StoreError
+from featbench.errors import ConfigError
 from featbench.report import as_csv, as_html, as_json, as_markdown, summarize_run, write_results
 from featbench.report.figures import selection_curve
 from featbench.report.summary import Line, Summary
@@ -65,7 +65,7 @@ def test_validation_recommends_even_where_another_row_tests_better(tmp_path: Pat
     assert [line.label for line in dataset.lines] == ["hog → svm", "raw → knn", "majority"]
     assert dataset.recommended is dataset.lines[0]
     assert verdict(dataset) == (
-        "Validation recommends hog → svm (k = 3): 55.0 % on the test images, 95 % interval 45.0 to 65.0 (wilson)."
+        "Validation recommends hog → svm (k = 3): 55.0 % on the test images, 95 % interval 45.0 to 65.0 (Wilson's)."
     )
 
 
@@ -100,7 +100,7 @@ def test_an_unfinished_run_and_a_failure_make_a_report_too(tmp_path: Path) -> No
     for text in (as_markdown(summary), as_html(summary)):
         assert "failed" in text
         assert "it broke" in text
-        assert "2 of the run" in text
+        assert "2 rows of the run" in text
     assert len(list(csv.DictReader(io.StringIO(as_csv(summary))))) == 2
 
 
@@ -187,6 +187,6 @@ def test_files_are_written_and_a_foreign_folder_is_refused(tmp_path: Path) -> No
         "report.html",
     }
     (tmp_path / "b").mkdir()
-    with pytest.raises(StoreError, match="holds no run"):
+    with pytest.raises(ConfigError, match="holds no run"):
         write_results(Store(tmp_path / "b"))
     assert list((tmp_path / "b").iterdir()) == []

@@ -191,7 +191,7 @@ def test_another_experiment_in_the_folder_is_kept_and_not_mixed_in(tmp_path: Pat
     second = run(plan(extractors=["raw"], classifiers=[{"name": "knn", "n_neighbors": 3}]), output=tmp_path)
     assert len(second.records) == 3
     assert len(list((tmp_path / "cells").glob("*.json"))) == 4
-    assert "1 rows of another experiment" in (tmp_path / "results.md").read_text()
+    assert "1 row of another experiment" in (tmp_path / "results.md").read_text()
 
 
 def test_a_pair_that_does_not_fit_is_a_row_with_a_reason(tmp_path: Path) -> None:
@@ -233,8 +233,8 @@ def test_an_interruption_keeps_what_is_finished(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(SVM, "fit_path", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(plan(), output=tmp_path)
-    assert "1 of the run's rows" not in (tmp_path / "results.md").read_text()
-    assert "3 of the run's rows are not there yet" in (tmp_path / "results.md").read_text()
+    assert "1 row of the run" not in (tmp_path / "results.md").read_text()
+    assert "3 rows of the run not there yet" in (tmp_path / "results.md").read_text()
     monkeypatch.undo()
     assert run(plan(), output=tmp_path).n_reused == 3
 
