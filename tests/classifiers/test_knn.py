@@ -167,7 +167,7 @@ def test_more_neighbours_than_rows():
     with pytest.raises(InputError, match=r"n_samples = 2\); got 3"):
         KNN().fit_path(X, np.array(y), [{"n_neighbors": 1}, {"n_neighbors": 3}], fold)
     assert KNN().refuses({"n_neighbors": 3}, 3) is None
-    assert KNN().refuses({"n_neighbors": 4}, 3) == "n_neighbors = 4: more than the 3 training rows of a fold"
+    assert KNN().refuses({"n_neighbors": 4}, 3) == "n_neighbors = 4, more than the 3 training rows of a fold"
     assert KNN(n_neighbors=9).refuses({"metric": "l1"}, 3).startswith("n_neighbors = 9")
 
 
