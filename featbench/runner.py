@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,6 +23,7 @@ from featbench.evaluation import evaluate, identity
 from featbench.report import write_results
 from featbench.results import frame
 from featbench.sealed import SealedDataset
+from featbench.selection import make_folds
 from featbench.stages import Features, Skipped, extract, load
 from featbench.store import Store
 from featbench.timing import Timing
@@ -135,8 +136,8 @@ def run(
     progress = progress or _Silent()
     cells = list(experiment.cells())
     with Store(output or Path("runs") / experiment.name) as store:
-        store.write_run(_started(experiment, cells))
         runner = _Runner(store, experiment, progress, force, budget_s)
+        store.write_run(_started(experiment, cells, runner.environment))
         progress.begin(cells)
         try:
             records = list(runner.records(cells))
@@ -147,7 +148,7 @@ def run(
         return Run(store.root, records, runner.n_reused)
 
 
-def _started(experiment: Experiment, cells: Sequence[Cell]) -> dict[str, Any]:
+def _started(experiment: Experiment, cells: Sequence[Cell], environment: dict[str, Any]) -> dict[str, Any]:
     # The program's name alone: where it is installed is nobody's business.
     command = [Path(sys.argv[0]).name, *sys.argv[1:]]
     return {
@@ -155,8 +156,7 @@ def _started(experiment: Experiment, cells: Sequence[Cell]) -> dict[str, Any]:
         "command": shlex.join(command) if command[0].startswith("featbench") else None,
         "version": featbench.__version__,
         "cells": [cell.cell_id for cell in cells],
-        "labels": [cell.label for cell in cells],
-        "environment": describe(),
+        "environment": environment,
     }
 
 
@@ -169,16 +169,26 @@ class _Runner:
         self.store, self.experiment, self.progress, self.force = store, experiment, progress, force
         self.deadline = float("inf") if budget_s is None else time.perf_counter() + budget_s
         self.environment = describe()
+        self.names: dict[str, Component] = {}
         self.n_reused = 0
 
     def records(self, cells: Sequence[Cell]) -> Iterator[dict[str, Any]]:
         for (dataset, seed), of_seed in groupby(cells, key=lambda c: (c.dataset, c.seed)):
             self.progress.stage(f"loading {dataset.label}")
             splits, timing = load(dataset, self.experiment.splits, seed)
+            splits = [self._named_apart(part, dataset) for part in splits]
             for split, of_split in groupby(of_seed, key=lambda c: c.split):
                 data = splits[split]
+                # Folds that cannot be drawn are refused here, before any test label is opened.
+                make_folds(data.train.labels, data.train.groups, self.experiment.selection, seed)
                 for extractor, of_extractor in groupby(of_split, key=lambda c: c.extractor):
                     yield from self._of_extractor(extractor, list(of_extractor), data, timing)
+
+    def _named_apart(self, data: SealedDataset, dataset: Component) -> SealedDataset:
+        """Give a data set another name where one with other parameters has its name already."""
+        if self.names.setdefault(data.name, dataset) == dataset:
+            return data
+        return replace(data, name=f"{data.name} ({dataset.label})")
 
     def _of_extractor(
         self, extractor: Component | None, cells: list[Cell], data: SealedDataset, load_timing: Timing
@@ -262,6 +272,7 @@ def _key(cell: Cell, data: SealedDataset) -> str:
     """Return a hash of all that a result is made of: what is asked, images, code, libraries."""
     made_of = {
         "spec": cell.spec(),
+        "name": data.name,
         "data": data.summary["fingerprint"],
         "code": code_fingerprint(),
         "versions": versions(),

@@ -123,10 +123,9 @@ def extract(
         train, test = (np.zeros((n, 1), np.float32) for n in (len(labels), len(data.test_labels)))
         return Features(None, train, test, train, labels, [], {}, 0.0, [])
     extractor: Extractor = component.build(seed)
-    with contextlib.suppress(AttributeError):
-        reason = extractor.supports(image_shape(data.train.images))
-        if reason is not None:
-            raise Skipped(reason)
+    reason = extractor.supports(image_shape(data.train.images))
+    if reason is not None:
+        raise Skipped(reason)
     peak = PeakMemory()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -104,7 +104,9 @@ class Store:
 
     def __enter__(self) -> Self:
         """Take the folder for this process alone."""
-        if self.root.is_dir() and any(self.root.iterdir()) and not (self.root / "run.json").exists():
+        # What begins with a dot is the lock and what a crash left of a write, or none of our business.
+        visible = self.root.is_dir() and any(p.name[0] != "." for p in self.root.iterdir())
+        if visible and not (self.root / "run.json").exists():
             raise ConfigError(
                 f"{self.root}: is a folder of other things, not of a run; results are not mixed in. Choose an "
                 "empty or new folder with --output."

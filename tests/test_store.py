@@ -152,6 +152,13 @@ def test_a_folder_without_a_run(tmp_path: Path) -> None:
         Store(tmp_path).read_run()
 
 
+def test_a_run_that_died_before_its_first_file_may_begin_again(tmp_path: Path) -> None:
+    (tmp_path / ".lock").write_text("")
+    (tmp_path / ".writing-x").write_text("{")
+    with Store(tmp_path):
+        pass
+
+
 def test_results_are_not_mixed_into_a_folder_of_other_things(tmp_path: Path) -> None:
     (tmp_path / "class a").mkdir()
     with pytest.raises(ConfigError, match="a folder of other things"), Store(tmp_path):

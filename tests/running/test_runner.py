@@ -285,3 +285,24 @@ def test_errors_before_any_cell(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere"):
         run(missing, output=tmp_path / "y")
     assert not list((tmp_path / "y").glob("results.*"))
+
+
+def test_data_sets_of_one_name_and_other_parameters_are_told_apart(tmp_path: Path) -> None:
+    """They are two tables, not two splits of one."""
+    knn = {"name": "knn", "n_neighbors": 1}
+    two = plan(
+        dataset=None,
+        datasets=["digits", {"name": "digits", "test_size": 0.5}],
+        extractors=["raw"],
+        classifiers=[knn],
+    )
+    records = run(two, output=tmp_path).records
+    assert list(dict.fromkeys(r["dataset"] for r in records)) == ["digits", "digits (digits(test_size=0.5))"]
+    assert "mean and deviation" not in (tmp_path / "results.md").read_text()
+    assert run(two, output=tmp_path).n_reused == len(records)
+
+
+def test_folds_that_cannot_be_drawn_are_refused_before_a_label_is_opened(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="selection: holdout must be less than the 1347 training images"):
+        run(plan(selection={"holdout": 5000}), output=tmp_path)
+    assert Store(tmp_path).openings() == []
