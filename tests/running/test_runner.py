@@ -303,6 +303,6 @@ def test_data_sets_of_one_name_and_other_parameters_are_told_apart(tmp_path: Pat
 
 
 def test_folds_that_cannot_be_drawn_are_refused_before_a_label_is_opened(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="selection: holdout must be less than the 1347 training images"):
+    with pytest.raises(DataError, match="selection: holdout must be less than the 1346 training images"):
         run(plan(selection={"holdout": 5000}), output=tmp_path)
     assert Store(tmp_path).openings() == []
