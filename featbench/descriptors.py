@@ -1,0 +1,57 @@
+"""Local descriptors: any number of rows an image, each with the place that it describes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from featbench.types import FeatureMatrix, Indices
+
+__all__ = ["LocalDescriptors"]
+
+
+@dataclass(frozen=True, eq=False)
+class LocalDescriptors:
+    """The local descriptors of several images, one image's after another's.
+
+    Attributes
+    ----------
+    values : ndarray of float32, (m, D)
+        One descriptor a row, C-contiguous.
+    positions : ndarray of float32, (m, 2)
+        Centre of the patch that a row describes, row and column in pixels; (0, 0) is the centre of the
+        first pixel.
+    scales : ndarray of float32, (m,)
+        Side of that patch, or the diameter of a keypoint, in pixels.
+    offsets : ndarray of int64, (n_images + 1,)
+        Image i has the rows ``offsets[i]`` to ``offsets[i + 1] - 1``; there may be none.
+    """
+
+    values: FeatureMatrix
+    positions: FeatureMatrix
+    scales: FeatureMatrix
+    offsets: Indices
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.offsets) - 1
+
+    def of(self, image: int) -> LocalDescriptors:
+        """Return the descriptors of one image."""
+        start, stop = self.offsets[image], self.offsets[image + 1]
+        rows = slice(start, stop)
+        offsets = np.array([0, stop - start])
+        return LocalDescriptors(self.values[rows], self.positions[rows], self.scales[rows], offsets)
+
+    @classmethod
+    def join(cls, parts: Sequence[LocalDescriptors]) -> LocalDescriptors:
+        """Return the images of one or more parts in order; all have descriptors of one length D."""
+        ends = np.concatenate([np.diff(part.offsets) for part in parts])
+        return cls(
+            np.concatenate([part.values for part in parts]),
+            np.concatenate([part.positions for part in parts]),
+            np.concatenate([part.scales for part in parts]),
+            np.concatenate([[0], np.cumsum(ends)]).astype(np.int64),
+        )
