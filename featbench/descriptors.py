@@ -38,12 +38,13 @@ class LocalDescriptors:
         """Return the number of images."""
         return len(self.offsets) - 1
 
-    def of(self, image: int) -> LocalDescriptors:
-        """Return the descriptors of one image."""
-        start, stop = self.offsets[image], self.offsets[image + 1]
-        rows = slice(start, stop)
-        offsets = np.array([0, stop - start])
-        return LocalDescriptors(self.values[rows], self.positions[rows], self.scales[rows], offsets)
+    def images(self, start: int, stop: int) -> LocalDescriptors:
+        """Return the descriptors of the images `start` to ``stop - 1``."""
+        offsets = self.offsets[start : stop + 1]
+        rows = slice(offsets[0], offsets[-1])
+        return LocalDescriptors(
+            self.values[rows], self.positions[rows], self.scales[rows], offsets - offsets[0]
+        )
 
     @classmethod
     def join(cls, parts: Sequence[LocalDescriptors]) -> LocalDescriptors:

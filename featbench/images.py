@@ -1,7 +1,7 @@
 """What counts as a batch of images, and how a batch too large for memory is read.
 
 A batch is an array, ``uint8 (n, h, w, 3)`` RGB or ``uint8 (n, h, w)`` grey, or an `ImageSource`, which
-decodes its images when they are read.
+decodes its images when they are read. A list holds images whose sizes may differ.
 """
 
 from __future__ import annotations
@@ -13,9 +13,18 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from featbench.errors import InputError, Shown, must_be
-from featbench.types import ImageArray, Indices
+from featbench.types import AnyArray, ImageArray, Indices
 
-__all__ = ["ImageBatch", "ImageSource", "check_images", "chunks", "image_shape", "take"]
+__all__ = [
+    "ImageBatch",
+    "ImageSource",
+    "by_shape",
+    "check_images",
+    "check_sizes",
+    "chunks",
+    "image_shape",
+    "take",
+]
 
 
 class ImageSource(ABC):
@@ -72,31 +81,41 @@ def chunks(images: ImageBatch, size: int) -> Iterator[ImageArray]:
             yield images[start:stop]
 
 
+def by_shape(images: list[ImageArray]) -> Iterator[tuple[Indices, ImageArray]]:
+    """Yield the images of each size as one array, with their positions in the list."""
+    positions: dict[tuple[int, ...], list[int]] = {}
+    for position, image in enumerate(images):
+        positions.setdefault(image.shape, []).append(position)
+    for rows in positions.values():
+        yield np.asarray(rows, dtype=np.int64), np.stack([images[row] for row in rows])
+
+
 def image_shape(images: ImageBatch) -> tuple[int, ...]:
     """Return the shape of one image, ``(h, w, 3)`` or ``(h, w)``."""
     return images.image_shape if isinstance(images, ImageSource) else images.shape[1:]
 
 
 def check_images(images: Any, where: str) -> ImageBatch:
-    """Accept a batch of images, or say what is wrong with it.
+    """Accept a batch of images of one size, or say what is wrong with it.
 
     Parameters
     ----------
-    images : array or ImageSource
-        ``uint8 (n, h, w, 3)`` or ``uint8 (n, h, w)``; any memory layout, writable or not.
+    images : array, list of arrays or ImageSource
+        ``uint8 (n, h, w, 3)`` or ``uint8 (n, h, w)``; any memory layout, writable or not. A list holds
+        single images, ``(h, w, 3)`` or ``(h, w)``.
     where : str
         Who asks, for the message.
 
     Returns
     -------
     ImageBatch
-        The same images; an array is made C-contiguous where it was not.
+        The same images; an array is made C-contiguous where it was not, a list becomes an array.
 
     Raises
     ------
     InputError
-        Anything else: a list of images of differing sizes, floats, another number of channels, a
-        single image without its leading axis, an image without pixels.
+        Anything else: floats, another number of channels, a single image without its leading axis, an image
+        without pixels, images of differing sizes.
     """
     if isinstance(images, ImageSource):
         return images
@@ -104,11 +123,9 @@ def check_images(images: Any, where: str) -> ImageBatch:
         images = _stack(images, where)
     if not isinstance(images, np.ndarray):
         raise InputError(
-            must_be(where, "images", "a NumPy array, a list of equal images or an ImageSource", type(images))
+            must_be(where, "images", "a NumPy array, a list of images or an ImageSource", type(images))
         )
-    if images.dtype != np.uint8:
-        remedy = "Floats in [0, 1] become (images * 255).round().astype(numpy.uint8)."
-        raise InputError(must_be(where, "images", "of dtype uint8, 0 to 255", Shown(images.dtype), remedy))
+    _check_pixels(images, where)
     if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
         remedy = "A single image goes in as image[None]; drop an alpha channel with images[..., :3]."
         raise InputError(
@@ -124,7 +141,57 @@ def check_images(images: Any, where: str) -> ImageBatch:
     return np.ascontiguousarray(images)
 
 
-def _stack(images: list[Any] | tuple[Any, ...], where: str) -> ImageArray:
+def _check_pixels(images: AnyArray, where: str) -> None:
+    """Refuse what is not 8-bit, and say how to make it so where that is possible."""
+    if images.dtype == np.uint8:
+        return
+    got: Any = Shown(images.dtype)
+    remedy = "Turn the pixels into 0 to 255 and .astype(numpy.uint8)."
+    if images.dtype == object:
+        remedy = "An object array of images of differing sizes goes in as a list of uint8 arrays."
+    elif images.dtype.kind == "f" and images.size:
+        low, high = float(np.min(images)), float(np.max(images))  # NaN where any is NaN
+        got = Shown(f"{images.dtype} from {low:g} to {high:g}")
+        if low >= 0 and high <= 1:
+            remedy = "Floats in [0, 1] become (images * 255).round().astype(numpy.uint8)."
+        elif not np.isfinite(images).all():
+            remedy = f"{int((~np.isfinite(images)).sum())} of the values are not finite: mend those first."
+        else:
+            remedy = "Only floats in [0, 1] have an obvious meaning: undo what normalised these, and round."
+    raise InputError(must_be(where, "images", "of dtype uint8, 0 to 255", got, remedy))
+
+
+def check_sizes(images: Any, where: str) -> ImageBatch | list[ImageArray]:
+    """Accept what `check_images` does, and a list of images whose sizes differ.
+
+    Parameters
+    ----------
+    images : array, list of arrays or ImageSource
+    where : str
+        Who asks, for the message.
+
+    Returns
+    -------
+    ImageBatch, or list of ndarray of uint8
+        A list only where sizes differ; its images are all in colour or all grey.
+
+    Raises
+    ------
+    InputError
+        As `check_images`, with the position of the image in the list.
+    """
+    if not isinstance(images, (list, tuple)) or len({np.shape(image) for image in images}) <= 1:
+        return check_images(images, where)
+    if len({np.ndim(image) for image in images}) > 1:
+        remedy = "Turn the grey ones into colour with numpy.stack([image] * 3, axis=-1)."
+        raise InputError(must_be(where, "images", "all in colour or all grey", Shown("both"), remedy))
+    return [
+        np.asarray(check_images(np.asarray(image)[None], f"{where}: image {i}"))[0]
+        for i, image in enumerate(images)
+    ]
+
+
+def _stack(images: list[Any] | tuple[Any, ...], where: str) -> AnyArray:
     shapes = {np.shape(image) for image in images}
     if len(shapes) != 1:
         shown = ", ".join(str(s) for s in sorted(shapes)[:3]) or "an empty list"

@@ -15,7 +15,10 @@ from typing import Any
 
 from featbench.errors import FeatbenchError, UnknownNameError
 
-__all__ = ["PluginTable", "Registered"]
+__all__ = ["TABLES", "PluginTable", "Registered"]
+
+TABLES: dict[str, PluginTable] = {}
+"""The tables of this process by kind; a package of plug-ins makes its own when it is imported."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class PluginTable:
         self.group = f"featbench.{kind}s"
         self._own = dict(own)
         self._classes: dict[str, type[Any]] = {}
+        TABLES[kind] = self
 
     def rows(self) -> dict[str, Registered]:
         """Return every registered plug-in by name, own ones first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -53,6 +53,8 @@ class HueHistogram(Extractor):
     ----------
     A. R. Smith, "Color gamut transform pairs", SIGGRAPH 1978, https://doi.org/10.1145/965139.807361
     """
+
+    any_size: ClassVar[bool] = True
 
     bins: Annotated[int, Bounds(ge=1, le=1530)] = 16
     weighted: bool = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -62,6 +62,8 @@ class ColorHistogram(Extractor):
     K. van de Sande, T. Gevers and C. Snoek, "Evaluating color descriptors for object and scene recognition",
     PAMI 32(9), 2010, https://doi.org/10.1109/TPAMI.2009.154
     """
+
+    any_size: ClassVar[bool] = True
 
     space: Space = "hsv"
     kind: Literal["joint", "marginal"] = "joint"

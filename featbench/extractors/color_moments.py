@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -52,6 +52,8 @@ class ColorMoments(Extractor):
     M. A. Stricker and M. Orengo, "Similarity of color images", SPIE 2420, 1995,
     https://doi.org/10.1117/12.205308
     """
+
+    any_size: ClassVar[bool] = True
 
     space: Space = "lab"
     grid: Annotated[int, Bounds(ge=1)] = 1

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from featbench.base import Extractor
 from featbench.errors import InputError, must_be
 from featbench.extractors import EXTRACTORS
-from featbench.images import ImageBatch, take
+from featbench.images import take
 from featbench.parameters import check_parameters
 from featbench.types import AnyArray, FeatureMatrix, ImageArray
 
@@ -68,6 +68,11 @@ class Concat(Extractor):
     def uses_labels(self) -> bool:  # type: ignore[override]
         """Whether any part's `fit` reads labels."""
         return any(part.uses_labels for _, part in self._named())
+
+    @property
+    def any_size(self) -> bool:  # type: ignore[override]
+        """Whether images may differ in size: where every part takes such."""
+        return all(part.any_size for _, part in self._named())
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters; with `deep`, the parts by name and their parameters as well."""
@@ -131,12 +136,12 @@ class Concat(Extractor):
             total += part._n_features(shape)
         return total
 
-    def _fit(self, images: ImageBatch, y: AnyArray | None) -> None:
+    def _fit(self, images: Any, y: AnyArray | None) -> None:
         self.parts_ = [(name, clone(part).fit(images, y)) for name, part in self._named()]
         self.scales_ = np.ones(len(self.parts_), dtype=np.float32)
         if self.scale == "variance" and len(images):
             chosen = np.unique(np.linspace(0, len(images) - 1, _SAMPLE).astype(np.int64))
-            sample = take(images, chosen)
+            sample = [images[i] for i in chosen] if isinstance(images, list) else take(images, chosen)
             self.scales_[:] = [_unit_variance(np.asarray(part.transform(sample))) for _, part in self.parts_]
 
     def _extract(self, images: ImageArray) -> FeatureMatrix:

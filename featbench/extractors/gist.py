@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,8 @@ class GIST(Extractor):
     A. Oliva and A. Torralba, "Modeling the shape of the scene: a holistic representation of the spatial
     envelope", IJCV 42(3), 2001, https://doi.org/10.1023/A:1011139631724
     """
+
+    any_size: ClassVar[bool] = True
 
     scales: Annotated[int, Bounds(ge=1, le=8)] = 4
     orientations: Annotated[int, Bounds(ge=1, le=32)] = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -67,6 +67,8 @@ class LBP(Extractor):
     T. Ahonen, A. Hadid and M. Pietikäinen, "Face description with local binary patterns", PAMI 28(12), 2006,
     https://doi.org/10.1109/TPAMI.2006.244
     """
+
+    any_size: ClassVar[bool] = True
 
     points: Annotated[int, Bounds(ge=4, le=_MOST_POINTS)] | list[int] = 8
     radius: Annotated[float, Bounds(gt=0, le=100)] | list[float] = 1.0

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from featbench.base import Extractor
+from featbench.errors import InputError, must_be
+from featbench.images import chunks
 from featbench.parameters import Bounds
 from featbench.types import AnyArray, FeatureMatrix, Float64Array, ImageArray
 
 __all__ = ["RawPixels", "area_resize", "to_grey"]
+
+_CHUNK = 1024  # images whose pixels are summed at once
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class RawPixels(Extractor):
     """The pixels, row by row: what a classifier sees that knows nothing of images.
 
-    The baseline of every table. Values stay whole numbers from 0 to 255, so that distances between them are
-    exact.
+    The baseline of every table. Unless they are centred, values stay whole numbers from 0 to 255, so that
+    distances between them are exact.
 
     Parameters
     ----------
@@ -28,6 +32,16 @@ class RawPixels(Extractor):
     size : int or None, default=None
         Side in pixels that images are resized to, ``size`` × ``size`` whatever their proportions; None
         keeps them as they are.
+    center : bool, default=False
+        Whether to subtract the mean training image, in colours and size as above.
+    dtype : {"float32", "uint8"}, default="float32"
+        ``uint8`` keeps the bytes, a quarter of the memory, for neighbours in whole numbers; not together
+        with `center`.
+
+    Attributes
+    ----------
+    mean_ : ndarray of float32, (d,)
+        The mean training image, where `center` is true.
 
     Notes
     -----
@@ -44,6 +58,18 @@ class RawPixels(Extractor):
 
     grey: bool = False
     size: Annotated[int, Bounds(ge=1)] | None = None
+    center: bool = False
+    dtype: Literal["float32", "uint8"] = "float32"
+
+    @property
+    def any_size(self) -> bool:  # type: ignore[override]
+        """Whether images may differ in size: where all are resized."""
+        return self.size is not None
+
+    @property
+    def feature_dtype(self) -> np.dtype[Any]:
+        """The dtype of feature rows."""
+        return np.dtype(self.dtype)
 
     def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:  # noqa: ARG002
         """Return names such as ``raw[row 3, column 5, red]``."""
@@ -68,10 +94,27 @@ class RawPixels(Extractor):
         return images if self.size is None else area_resize(images, self.size, self.size)
 
     def _n_features(self, shape: tuple[int, ...]) -> int:
+        if self.center and self.dtype == "uint8":
+            remedy = "Centred pixels are fractions and negative: take dtype='float32'."
+            raise InputError(must_be("RawPixels", "dtype", "'float32' for center=True", self.dtype, remedy))
         return int(np.prod(self._shape(shape)))
 
+    def _fit(self, images: Any, y: AnyArray | None) -> None:  # noqa: ARG002 - pixels have no labels
+        if not self.center:
+            return
+        # Whole numbers, summed exactly: the same mean in any order and on any number of threads.
+        sums = np.zeros(self.n_features_out_, dtype=np.int64)
+        batches = [i[None] for i in images] if isinstance(images, list) else chunks(images, _CHUNK)
+        for batch in batches:
+            sums += self._pixels(batch).reshape(len(batch), -1).sum(axis=0, dtype=np.int64)
+        self.mean_ = (sums / max(len(images), 1)).astype(np.float32)
+
     def _extract(self, images: ImageArray) -> FeatureMatrix:
-        return self._pixels(images).reshape(len(images), -1).astype(np.float32)
+        pixels = self._pixels(images).reshape(len(images), -1)
+        if self.dtype == "uint8":
+            return pixels if pixels.base is None else pixels.copy()  # type: ignore[return-value]
+        features = pixels.astype(np.float32)
+        return features - self.mean_ if self.center else features
 
 
 def to_grey(images: ImageArray) -> ImageArray:

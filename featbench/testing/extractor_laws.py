@@ -7,65 +7,21 @@ import pickle
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from featbench.images import ImageSource
+from featbench.testing.case import Case, law
 from featbench.types import AnyArray, ImageArray, Indices
 
-__all__ = ["LAWS", "Case"]
+__all__: list[str] = []
 
-# What a matrix product may do to a row when other rows stand beside it: BLAS sums in another order.
-_RELATIVE = 1e-5
 _PIXELS_FOR_THREADS = 1 << 18  # so many pixels are spread over several threads
 
 
-@dataclass(frozen=True)
-class Case:
-    """An unfitted extractor, and images to check it with."""
-
-    extractor: Any
-    images: ImageArray
-    exact: bool
-
-    @property
-    def labels(self) -> AnyArray:
-        """Labels of two classes, taking turns."""
-        return np.arange(len(self.images)) % 2
-
-    def fitted(self) -> Any:
-        """Return a fitted clone."""
-        return clone(self.extractor).fit(self.images, self.labels)
-
-    def features(self) -> AnyArray:
-        """Return the features of all images, from a fresh clone."""
-        features: AnyArray = self.fitted().transform(self.images)
-        return features
-
-    def equal(self, a: AnyArray, b: AnyArray) -> bool:
-        """Tell whether two sets of features are the same, as far as they must be."""
-        if self.exact or a.shape != b.shape:
-            return np.array_equal(a, b)
-        return bool(np.abs(a - b).max(initial=0) <= _RELATIVE * np.abs(a).max(initial=0))
-
-
-# A law looks at a case and returns how it is broken, or None.
-LAWS: dict[str, Callable[[Case], str | None]] = {}
-
-
-def _law(sentence: str) -> Callable[[Callable[[Case], str | None]], Callable[[Case], str | None]]:
-    def register(check: Callable[[Case], str | None]) -> Callable[[Case], str | None]:
-        LAWS[sentence] = check
-        return check
-
-    return register
-
-
-@_law("The constructor only assigns: clone, get_params and set_params agree")
+@law("The constructor only assigns: clone, get_params and set_params agree")
 def _parameters(case: Case) -> str | None:
     given = case.extractor.get_params(deep=False)
     rebuilt = type(case.extractor)(**given)
@@ -78,7 +34,7 @@ def _parameters(case: Case) -> str | None:
     return None
 
 
-@_law("Fit returns the extractor itself and leaves its parameters alone")
+@law("Fit returns the extractor itself and leaves its parameters alone")
 def _fitting(case: Case) -> str | None:
     extractor = clone(case.extractor)
     before = repr(extractor)
@@ -87,7 +43,7 @@ def _fitting(case: Case) -> str | None:
     return None if repr(extractor) == before else f"{before} became {extractor!r}"
 
 
-@_law("Transform before fit raises NotFittedError")
+@law("Transform before fit raises NotFittedError")
 def _unfitted(case: Case) -> str | None:
     try:
         clone(case.extractor).transform(case.images)
@@ -96,17 +52,22 @@ def _unfitted(case: Case) -> str | None:
     return "it returned"
 
 
-@_law("Features are a C-contiguous float32 array of one finite row an image")
+@law("Features are a C-contiguous array of one finite row an image, float32 unless feature_dtype says uint8")
 def _output(case: Case) -> str | None:
     features = case.features()
     if not isinstance(features, np.ndarray) or features.ndim != 2 or len(features) != len(case.images):
         return f"{type(features).__name__} of shape {np.shape(features)} for {len(case.images)} images"
-    if features.dtype != np.float32 or not features.flags.c_contiguous:
-        return f"{features.dtype}, C-contiguous: {features.flags.c_contiguous}"
+    promised = getattr(case.extractor, "feature_dtype", np.dtype(np.float32))
+    if (
+        features.dtype != promised
+        or promised not in (np.float32, np.uint8)
+        or not features.flags.c_contiguous
+    ):
+        return f"{features.dtype}, promised {promised}, C-contiguous: {features.flags.c_contiguous}"
     return None if np.isfinite(features).all() else "a value is not finite"
 
 
-@_law("An image's features do not depend on the images beside it")
+@law("An image's features do not depend on the images beside it")
 def _independence(case: Case) -> str | None:
     extractor = case.fitted()
     together = extractor.transform(case.images)
@@ -118,7 +79,7 @@ def _independence(case: Case) -> str | None:
     return None
 
 
-@_law("Fitting twice gives the same features")
+@law("Fitting twice gives the same features")
 def _repeatability(case: Case) -> str | None:
     extractor = case.fitted()
     first = extractor.transform(case.images)
@@ -128,14 +89,14 @@ def _repeatability(case: Case) -> str | None:
     return None if case.equal(first, case.features()) else "a clone differs"
 
 
-@_law("No images give (0, d)")
+@law("No images give (0, d)")
 def _empty(case: Case) -> str | None:
     extractor = case.fitted()
-    nothing, width = extractor.transform(case.images[:0]), extractor.transform(case.images).shape[1]
+    nothing, width = extractor.transform(case.images[:0]), extractor.transform(case.images[:1]).shape[1]
     return None if nothing.shape == (0, width) else f"{nothing.shape}, d = {width}"
 
 
-@_law("Inputs are never written, and read-only ones are as good")
+@law("Inputs are never written, and read-only ones are as good")
 def _reading(case: Case) -> str | None:
     for freeze in (False, True):
         images = case.images.copy()
@@ -148,7 +109,7 @@ def _reading(case: Case) -> str | None:
     return None
 
 
-@_law("Only values count, not how they lie in memory")
+@law("Only values count, not how they lie in memory")
 def _layouts(case: Case) -> str | None:
     expected, extractor = case.features(), case.fitted()
     wide = np.repeat(case.images, 2, axis=2)[:, :, ::2]
@@ -158,7 +119,7 @@ def _layouts(case: Case) -> str | None:
     return None
 
 
-@_law("Images of another shape than fit saw are refused with a ValueError")
+@law("Images of another shape than fit saw are refused with a ValueError")
 def _shapes(case: Case) -> str | None:
     extractor, images = case.fitted(), case.images
     taller = np.concatenate([images, images[:, :1]], axis=1)
@@ -166,7 +127,7 @@ def _shapes(case: Case) -> str | None:
     return _accepted(extractor.transform, {"one row more": taller, "grey for colour or back": other})
 
 
-@_law("What is no batch of 8-bit images is refused with a ValueError")
+@law("What is no batch of 8-bit images is refused with a ValueError")
 def _inputs(case: Case) -> str | None:
     images = case.images
     wrong = {
@@ -189,7 +150,7 @@ def _accepted(function: Callable[[AnyArray], object], wrong: dict[str, AnyArray]
     return None
 
 
-@_law("Features do not depend on the number of threads, nor on who else extracts")
+@law("Features do not depend on the number of threads, nor on who else extracts")
 def _threads(case: Case) -> str | None:
     copies = max(1, _PIXELS_FOR_THREADS // (case.images.shape[1] * case.images.shape[2]) // len(case.images))
     many = np.concatenate([case.images] * copies)
@@ -220,7 +181,7 @@ def _environment(variable: str, value: str) -> Iterator[None]:
             os.environ[variable] = before
 
 
-@_law("A fitted extractor comes out of pickle the same")
+@law("A fitted extractor comes out of pickle the same")
 def _pickling(case: Case) -> str | None:
     extractor = case.fitted()
     copy = pickle.loads(pickle.dumps(extractor))  # noqa: S301 - our own bytes
@@ -241,14 +202,14 @@ class _Listed(ImageSource):
         return self._images[indices]
 
 
-@_law("An ImageSource gives the same features as its images in an array")
+@law("An ImageSource gives the same features as its images in an array")
 def _sources(case: Case) -> str | None:
     source = _Listed(case.images)
     features = clone(case.extractor).fit(source, case.labels).transform(source)
     return None if case.equal(case.features(), features) else "they differ"
 
 
-@_law("Labels are read only where uses_labels says so")
+@law("Labels are read only where uses_labels says so")
 def _labels(case: Case) -> str | None:
     if getattr(case.extractor, "uses_labels", False):
         return None
@@ -256,29 +217,3 @@ def _labels(case: Case) -> str | None:
     swapped = clone(case.extractor).fit(case.images, 1 - case.labels).transform(case.images)
     same = case.equal(case.features(), without) and case.equal(without, swapped)
     return None if same else "other labels, other features"
-
-
-@_law("Every feature has a name of its own, which set_output shows")
-def _names(case: Case) -> str | None:
-    extractor = case.fitted()
-    names, features = list(extractor.get_feature_names_out()), extractor.transform(case.images)
-    if len(names) != features.shape[1] or len(set(names)) != len(names):
-        return f"{len(names)} names, {len(set(names))} different, for {features.shape[1]} features"
-    try:
-        import pandas  # noqa: F401 - a stranger's project may have none
-    except ImportError:
-        return None
-    frame = extractor.set_output(transform="pandas").transform(case.images)
-    same = list(frame.columns) == names and np.array_equal(frame.to_numpy(), features)
-    return None if same else "the frame has other columns or values"
-
-
-@_law("Pictures are named uint8 arrays, one picture an image")
-def _pictures(case: Case) -> str | None:
-    extractor = case.fitted()
-    if not hasattr(extractor, "pictures"):
-        return None
-    for name, picture in extractor.pictures(case.images[:2]).items():
-        if picture.dtype != np.uint8 or picture.ndim not in (3, 4) or len(picture) != 2:
-            return f"{name!r}: {picture.dtype}, shape {picture.shape} for 2 images"
-    return None

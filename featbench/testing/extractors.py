@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from featbench.testing.extractor_laws import LAWS, Case
+from featbench.testing import extractor_laws, offer_laws  # noqa: F401 - which fill the list of laws
+from featbench.testing.case import LAWS, Case
 from featbench.types import ImageArray
 
 __all__ = ["check_extractor"]

@@ -5,6 +5,7 @@ import doctest
 import importlib
 import itertools
 import runpy
+from fractions import Fraction
 from typing import Annotated
 
 import numpy as np
@@ -12,13 +13,14 @@ import pytest
 
 import featbench.extractors
 from featbench.base import Extractor
+from featbench.descriptors import LocalDescriptors
 from featbench.docstrings import read_docstring
 from featbench.extractors import EXTRACTORS, HOG, HueHistogram
 from featbench.images import ImageSource
 from featbench.numerics.threads import n_threads
 from featbench.parameters import Bounds
 from featbench.testing import check_extractor
-from featbench.testing.extractor_laws import LAWS
+from featbench.testing.case import LAWS
 
 OWN = sorted(name for name, row in EXTRACTORS.rows().items() if row.distribution == "featbench")
 
@@ -188,6 +190,30 @@ class FloatPictures(Brightness):
         return {"halves": images / 2}
 
 
+class KeepsWhatCannotBeSaved(Brightness):
+    def _fit(self, images, y):
+        self.half_ = Fraction(1, 2)
+
+
+class ReliesOnOneSize(Brightness):
+    any_size = True
+
+    def _n_features(self, shape):
+        return 1
+
+    def _extract(self, images):
+        return np.full((len(images), 1), self.image_shape_[0] or len(images), np.float32)
+
+
+class DescribesElsewhere(Brightness):
+    describes = True
+
+    def _describe(self, images):
+        n = len(images)
+        places = np.full((n, 2), 1000, np.float32)
+        return LocalDescriptors(np.ones((n, 3), np.float32), places, places[:, 0], np.arange(n + 1))
+
+
 BROKEN = [
     ConvertsInConstructor,
     ForgetsItself,
@@ -206,6 +232,9 @@ BROKEN = [
     PeeksAtLabels,
     NamesAllAlike,
     FloatPictures,
+    KeepsWhatCannotBeSaved,
+    ReliesOnOneSize,
+    DescribesElsewhere,
 ]
 
 

@@ -1,0 +1,115 @@
+"""What a classifier is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+
+from featbench.types import AnyArray, Indices
+
+__all__ = ["Classifier", "Fold"]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One part of the training rows to learn from and one to be judged on.
+
+    Attributes
+    ----------
+    train, validation : ndarray of int64
+        Row numbers, disjoint.
+    """
+
+    train: Indices
+    validation: Indices
+
+
+class Classifier(ClassifierMixin, BaseEstimator, ABC):
+    """Feature rows in, labels out; a scikit-learn classifier.
+
+    Attributes
+    ----------
+    default_search : mapping of str to sequence
+        The hyperparameters that selection tries where an experiment names none.
+    classes_ : ndarray, (n_classes,)
+        Sorted labels, after `fit`.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+    default_search: ClassVar[Mapping[str, Sequence[Any]]] = {}
+
+    @abstractmethod
+    def fit(self, X: AnyArray, y: AnyArray) -> Self:
+        """Learn from rows ``X (n, d)`` and labels ``y (n,)``."""
+
+    @abstractmethod
+    def predict(self, X: AnyArray) -> AnyArray:
+        """Return the label of each row."""
+
+    def refuses(self, candidate: Mapping[str, Any], n_rows: int) -> str | None:  # noqa: ARG002 - for overriding
+        """Say which hyperparameter cannot be used on so few training rows, or None where all can.
+
+        Parameters
+        ----------
+        candidate : mapping
+            Hyperparameters that selection means to set.
+        n_rows : int
+            Training rows of the smallest fold.
+
+        Returns
+        -------
+        str or None
+            Such as ``"n_neighbors = 100, more than the 80 training rows of a fold"``.
+        """
+        return None
+
+    def fit_path(
+        self,
+        X: AnyArray,
+        y: AnyArray,
+        candidates: Sequence[Mapping[str, Any]],
+        folds: Sequence[Fold],
+        preprocess: BaseEstimator | None = None,
+    ) -> list[list[AnyArray]]:
+        """Predict every fold's validation rows with every candidate's parameters.
+
+        A classifier overrides this, or `_path` for one fold, where many candidates together cost little
+        more than one. Preprocessing learns on each fold's training rows alone.
+
+        Parameters
+        ----------
+        X : ndarray, (n, d)
+            Features, before preprocessing.
+        y : ndarray, (n,)
+            Labels.
+        candidates : sequence of mapping
+            Parameters to set, one mapping a candidate.
+        folds : sequence of Fold
+            Rows to learn from and to predict.
+        preprocess : unfitted transformer, optional
+            Cloned and fitted for each fold.
+
+        Returns
+        -------
+        list of list of ndarray
+            ``[fold][candidate]``, the predicted labels of that fold's validation rows, equal to those of
+            separate fits.
+        """
+        predictions = []
+        for fold in folds:
+            train, validation = X[fold.train], X[fold.validation]
+            if preprocess is not None:
+                fitted = clone(preprocess).fit(train)
+                train, validation = fitted.transform(train), fitted.transform(validation)
+            predictions.append(self._path(train, y[fold.train], validation, candidates))
+        return predictions
+
+    def _path(
+        self, X: AnyArray, y: AnyArray, X_new: AnyArray, candidates: Sequence[Mapping[str, Any]]
+    ) -> list[AnyArray]:
+        """Predict `X_new` after fitting each candidate's parameters on prepared rows ``X, y``."""
+        return [clone(self).set_params(**c).fit(X, y).predict(X_new) for c in candidates]

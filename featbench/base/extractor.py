@@ -1,0 +1,268 @@
+"""What an extractor is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import NotFittedError
+
+from featbench.descriptors import LocalDescriptors
+from featbench.errors import InputError, Shown, must_be
+from featbench.images import ImageBatch, by_shape, check_images, check_sizes, chunks, image_shape
+from featbench.parameters import check_parameters
+from featbench.saved import load_plugin, save_plugin
+from featbench.types import AnyArray, FeatureMatrix, ImageArray
+
+__all__ = ["Extractor"]
+
+# Images handed to `_extract` at once when they come out of an `ImageSource`: enough to keep every core
+# busy, few enough that the decoded pixels (12 MB at 64 × 64 × 3) stay small beside the features.
+_CHUNK = 1024
+
+
+class Extractor(TransformerMixin, BaseEstimator, ABC):
+    """Images in, one row of numbers an image out.
+
+    A subclass implements `_extract` and `_n_features`, and `_fit` where it learns something. The base
+    class keeps the laws: images are checked, the shape is fixed by `fit`, rows are finite.
+
+    Attributes
+    ----------
+    uses_labels : bool
+        Whether `fit` reads `y`. Such an extractor is selected on images that its fit has not seen.
+    any_size : bool
+        Whether d is the same for images of every size, so that a list of differing sizes can be taken.
+    describes : bool
+        Whether there are local descriptors as well, from `describe`.
+    feature_dtype : dtype
+        Of the rows: float32, or uint8 where an extractor keeps whole numbers as they are.
+    image_shape_ : tuple of int or None
+        Shape of the images that `fit` saw, ``(h, w, 3)`` or ``(h, w)``; `transform` accepts no other. With
+        None for h and w, where `fit` saw a list of differing sizes, it accepts every size.
+    n_features_out_ : int
+        Length d of a feature row.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+    uses_labels: ClassVar[bool] = False
+    any_size: ClassVar[bool] = False
+    describes: ClassVar[bool] = False
+
+    @property
+    def feature_dtype(self) -> np.dtype[Any]:
+        """The dtype of feature rows."""
+        return np.dtype(np.float32)
+
+    def fit(self, images: ImageBatch | list[ImageArray], y: AnyArray | None = None) -> Self:
+        """Learn from training images; most extractors only fix the image shape.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, (n, h, w, 3) or (n, h, w), list of ndarray, or ImageSource
+            Training images, 0 to 255. The images of a list may differ in size where `any_size` is true.
+        y : ndarray of int, (n,), optional
+            Labels; read only where `uses_labels` is true.
+
+        Returns
+        -------
+        Extractor
+            Itself.
+
+        Raises
+        ------
+        InputError
+            Bad parameters, bad images, or images too small for the parameters.
+        """
+        check_parameters(self)
+        images = self._check(images)
+        if isinstance(images, list):
+            self.image_shape_: tuple[Any, ...] = (None, None, *images[0].shape[2:])
+            lengths = {self._n_features(image.shape) for image in images}
+            assert len(lengths) == 1, f"{type(self).__name__} says any_size, and its d depends on the size"
+            self.n_features_out_ = lengths.pop()
+        else:
+            self.image_shape_ = image_shape(images)
+            self.n_features_out_ = self._n_features(image_shape(images))
+        self._fit(images, y)
+        return self
+
+    def transform(self, images: ImageBatch | list[ImageArray]) -> FeatureMatrix:
+        """Extract features.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, (n, h, w, 3) or (n, h, w), list of ndarray, or ImageSource
+            Images of the shape that `fit` saw, `image_shape_`; n may be 0.
+
+        Returns
+        -------
+        ndarray of `feature_dtype`, (n, d)
+            C-contiguous, finite; row i depends on image i alone.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            Images of another shape or kind.
+        """
+        name = type(self).__name__
+        if not hasattr(self, "image_shape_"):
+            raise NotFittedError(f"{name}: transform was called before fit. Call fit(images) first.")
+        images = self._check(images)
+        self._check_shape(images)
+        if isinstance(images, np.ndarray) and len(images):
+            return self._extract(images)
+        features = np.empty((len(images), self.n_features_out_), dtype=self.feature_dtype)
+        if isinstance(images, list):
+            for rows, equal in by_shape(images):
+                features[rows] = self._extract(equal)
+            return features
+        start = 0
+        for chunk in chunks(images, _CHUNK):
+            features[start : start + len(chunk)] = self._extract(chunk)
+            start += len(chunk)
+        return features
+
+    def describe(self, images: ImageBatch | list[ImageArray]) -> LocalDescriptors:
+        """Return local descriptors, any number an image; `fit` is not needed.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, (n, h, w, 3) or (n, h, w), list of ndarray, or ImageSource
+            Sizes may differ; an image too small for a descriptor has none.
+
+        Returns
+        -------
+        LocalDescriptors
+
+        Raises
+        ------
+        InputError
+            Bad parameters or images; an extractor that has no local descriptors.
+        """
+        name = type(self).__name__
+        if not self.describes:
+            remedy = "Take one whose `describes` is true, such as SIFT."
+            raise InputError(
+                must_be(name, "the extractor", "one with local descriptors", Shown(name), remedy)
+            )
+        check_parameters(self)
+        images = check_sizes(images, name)
+        if isinstance(images, list):
+            return LocalDescriptors.join([self._describe(image[None]) for image in images])
+        if not len(images):
+            blank = np.zeros((1, *image_shape(images)), dtype=np.uint8)
+            return self._describe(blank).images(0, 0)
+        return LocalDescriptors.join([self._describe(chunk) for chunk in chunks(images, _CHUNK)])
+
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted extractor into a folder, as JSON and arrays.
+
+        Parameters
+        ----------
+        folder : path
+            Made where it is missing; an extractor that was saved there before is replaced.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            It holds an object of a class that is not registered.
+        StoreError
+            The folder cannot be written.
+        """
+        if not hasattr(self, "image_shape_"):
+            raise NotFittedError(
+                f"{type(self).__name__}: save was called before fit. Call fit(images) first."
+            )
+        save_plugin(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read an extractor that `save` wrote; nothing in the folder is executed.
+
+        Parameters
+        ----------
+        folder : path
+
+        Returns
+        -------
+        Extractor
+            Fitted, of this class; ``Extractor.load`` takes any registered one.
+
+        Raises
+        ------
+        StoreError
+            No saved extractor is there, it is damaged, or it is of another class.
+        """
+        return load_plugin(Path(folder), cls)
+
+    def _check(self, images: Any) -> ImageBatch | list[ImageArray]:
+        return (check_sizes if self.any_size else check_images)(images, type(self).__name__)
+
+    def _check_shape(self, images: ImageBatch | list[ImageArray]) -> None:
+        """Refuse images of another shape than `fit` saw."""
+        where, expected = type(self).__name__, self.image_shape_
+        if None not in expected:
+            got = Shown("differing sizes" if isinstance(images, list) else image_shape(images))
+            if isinstance(images, list) or image_shape(images) != expected:
+                constraint = f"of the shape seen by fit, {expected}"
+                remedy = "Resize the images, or fit again."
+                raise InputError(must_be(where, "images", constraint, got, remedy))
+            return
+        shapes = [i.shape for i in images] if isinstance(images, list) else [image_shape(images)]
+        for shape in dict.fromkeys(shapes):
+            if len(shape) != len(expected):
+                kinds = ("in colour", "grey") if len(expected) == 3 else ("grey", "in colour")
+                raise InputError(must_be(where, "images", f"{kinds[0]}, as fit saw them", Shown(kinds[1])))
+            self._n_features(shape)
+
+    def get_feature_names_out(self, input_features: Any = None) -> AnyArray:  # noqa: ARG002 - scikit-learn's signature
+        """Return d names such as ``hog17``."""
+        prefix = type(self).__name__.lower()
+        return np.asarray([f"{prefix}{i}" for i in range(self.n_features_out_)], dtype=object)
+
+    def pictures(self, images: ImageArray) -> dict[str, AnyArray]:  # noqa: ARG002 - for overriding
+        """Return named pictures of what the extractor sees; none by default.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, (n, h, w, 3)
+            Examples to draw.
+
+        Returns
+        -------
+        dict of str to ndarray of uint8
+            Each ``(n, H, W)`` or ``(n, H, W, 3)``.
+        """
+        return {}
+
+    def supports(self, shape: tuple[int, ...]) -> str | None:
+        """Return why images of `shape` cannot be used, or None where they can."""
+        check_parameters(self)
+        try:
+            self._n_features(shape)
+        except InputError as reason:
+            return str(reason)
+        return None
+
+    @abstractmethod
+    def _n_features(self, shape: tuple[int, ...]) -> int:
+        """Return d for images of `shape`; raise `InputError` where they are too small."""
+
+    @abstractmethod
+    def _extract(self, images: ImageArray) -> FeatureMatrix:
+        """Extract features of at least one image of the right shape."""
+
+    def _fit(self, images: Any, y: AnyArray | None) -> None:
+        """Learn from training images, as `fit` takes them."""
+
+    def _describe(self, images: ImageArray) -> LocalDescriptors:
+        """Return the local descriptors of at least one image; none where an image is too small."""
+        raise NotImplementedError

@@ -1,0 +1,177 @@
+"""Fitted plug-ins in a folder: a JSON file and an archive of arrays, never pickle.
+
+::
+
+    DIR/plugin.json     what it is, its parameters, and what it learned, arrays by name
+    DIR/arrays.npz      those arrays
+
+A class is looked up among the registered plug-ins by name, so that a folder from elsewhere decides which of
+them is built and with which numbers, and nothing else: no import, no code.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from featbench.errors import FeatbenchError, InputError, Shown, StoreError, must_be
+from featbench.parameters import check_parameters
+from featbench.plugins import TABLES
+from featbench.store import write_atomic
+from featbench.types import AnyArray
+
+__all__ = ["load_plugin", "save_plugin"]
+
+Plugin = TypeVar("Plugin")
+
+_FORMAT = 1
+_DEPTH = 20  # plug-ins within plug-ins; a file that nests deeper was not written here
+
+
+def save_plugin(plugin: Any, folder: Path) -> None:
+    """Write a fitted plug-in into a folder.
+
+    Parameters
+    ----------
+    plugin : estimator
+        Its parameters and fitted attributes are plain values, arrays, other registered plug-ins, and
+        lists, tuples and dicts of those.
+    folder : Path
+
+    Raises
+    ------
+    InputError
+        Something in it is none of these.
+    StoreError
+        The folder cannot be written.
+    """
+    arrays: dict[str, AnyArray] = {}
+    described = _encode(plugin, arrays, type(plugin).__name__)
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    # The arrays first: without its JSON a folder holds nothing, with it everything.
+    description = folder / "plugin.json"
+    description.unlink(missing_ok=True)
+    write_atomic(folder / "arrays.npz", content.getvalue())
+    write_atomic(description, json.dumps({"format": _FORMAT, **described}, indent=1) + "\n")
+
+
+def load_plugin(folder: Path, cls: type[Plugin]) -> Plugin:
+    """Read a plug-in that `save_plugin` wrote.
+
+    Parameters
+    ----------
+    folder : Path
+    cls : type
+        The class it must be of, or a base of it.
+
+    Returns
+    -------
+    estimator
+        As fitted as it was.
+
+    Raises
+    ------
+    StoreError
+        There is none, it is damaged, or it is not a `cls`.
+    """
+    description = folder / "plugin.json"
+    try:
+        described = json.loads(description.read_text(encoding="utf-8"))
+        with np.load(folder / "arrays.npz", allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except FileNotFoundError as error:
+        raise StoreError(f"{folder}: holds nothing that was saved: {error.filename} is missing.") from error
+    except Exception as error:  # a damaged archive fails in many ways
+        raise StoreError(f"{folder}: cannot be read as a saved plug-in ({error}). Save it again.") from error
+    if not isinstance(described, dict) or described.get("format") != _FORMAT:
+        got = described.get("format") if isinstance(described, dict) else described
+        raise StoreError(must_be(str(description), "format", f"{_FORMAT}, as this version writes it", got))
+    try:
+        plugin = _decode(described, arrays, cls, _DEPTH)
+    except FeatbenchError as error:
+        raise StoreError(f"{description}: {error}") from error
+    except Exception as error:
+        raise StoreError(f"{description}: is damaged ({type(error).__name__}: {error}).") from error
+    if not isinstance(plugin, cls):
+        raise StoreError(
+            must_be(str(description), "the plug-in", f"a {cls.__name__}", Shown(type(plugin).__name__))
+        )
+    return plugin
+
+
+def _encode(value: Any, arrays: dict[str, AnyArray], where: str) -> Any:
+    """Return a value as JSON can hold it; arrays go into `arrays`."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufSU":
+        arrays[f"a{len(arrays)}"] = value
+        return {"array": f"a{len(arrays) - 1}"}
+    if isinstance(value, (list, tuple)):
+        kind = "list" if isinstance(value, list) else "tuple"
+        return {kind: [_encode(item, arrays, where) for item in value]}
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {"dict": {key: _encode(item, arrays, where) for key, item in value.items()}}
+    kind, name = _registered(type(value))
+    if not hasattr(value, "get_params") or not name:
+        remedy = "Register its class as an entry point of the group featbench.extractors."
+        constraint = "of plain values, arrays and registered plug-ins"
+        raise InputError(must_be(where, "what is saved", constraint, Shown(type(value).__name__), remedy))
+    params = value.get_params(deep=False)
+    learned = {k: v for k, v in vars(value).items() if k not in params and not k.startswith("_sklearn")}
+    return {
+        "plugin": [kind, name],
+        "params": {k: _encode(v, arrays, f"{where}.{k}") for k, v in params.items()},
+        "learned": {k: _encode(v, arrays, f"{where}.{k}") for k, v in learned.items()},
+    }
+
+
+def _registered(cls: type[Any]) -> tuple[str, str | None]:
+    for kind, table in TABLES.items():
+        name = table.name_of(cls)
+        if name:
+            return kind, name
+    return "class", cls.__qualname__ if hasattr(cls, "get_params") else None
+
+
+def _decode(value: Any, arrays: dict[str, AnyArray], top: type[Any] | None, depth: int) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if depth == 0:
+        raise ValueError(f"it is nested more than {_DEPTH} deep")
+
+    def inner(item: Any) -> Any:
+        return _decode(item, arrays, None, depth - 1)
+
+    if "array" in value:
+        return arrays[value["array"]]
+    if "list" in value:
+        return [inner(item) for item in value["list"]]
+    if "tuple" in value:
+        return tuple(inner(item) for item in value["tuple"])
+    if "dict" in value:
+        return {key: inner(item) for key, item in value["dict"].items()}
+    kind, name = value["plugin"]
+    cls = _class(kind, name, top)
+    plugin = cls(**{key: inner(item) for key, item in value["params"].items()})
+    check_parameters(plugin)
+    for key, item in value["learned"].items():
+        if not key.isidentifier() or hasattr(cls, key):
+            raise ValueError(f"it sets {key!r}, which is no fitted attribute of {cls.__name__}")
+        setattr(plugin, key, inner(item))
+    return plugin
+
+
+def _class(kind: str, name: str, top: type[Any] | None) -> type[Any]:
+    if kind != "class":
+        return TABLES[kind].load(name)
+    # An unregistered class can only be the one that the caller has in hand.
+    if top is None or top.__qualname__ != name:
+        raise ValueError(f"the class {name} is not registered; load it with {name}.load(folder)")
+    return top
