@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from featbench.errors import InputError
-from featbench.images import ImageSource, check_images, chunks, image_shape, take
+from featbench.images import ImageSource, by_shape, check_images, check_sizes, chunks, image_shape, take
 
 
 class Counting(ImageSource):
@@ -52,6 +52,10 @@ def test_take_of_a_take_reads_the_right_images() -> None:
         (np.zeros((2, 0, 4, 3), np.uint8), "at least one pixel"),
         ([np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)], "all of one shape"),
         ([], "an empty list"),
+        (np.full((1, 2, 2, 3), 0.5), r"float64 from 0.5 to 0.5. Floats in \[0, 1\] become"),
+        (np.array([[[-2.5, 300.0]]]), "from -2.5 to 300. Only floats in"),
+        (np.array([[[0.5, np.nan, np.inf]]]), "2 of the values are not finite"),
+        (np.zeros((1, 4, 4), np.int64), r"Turn the pixels into 0 to 255 and .astype\(numpy.uint8\)"),
         ("pictures", "NumPy array"),
         (np.array([[["a"]]], dtype=object), "dtype uint8"),
     ],
@@ -62,6 +66,21 @@ def test_what_is_refused_says_why(images: Any, message: str | None) -> None:
         return
     with pytest.raises(InputError, match=message):
         check_images(images, "HOG")
+
+
+def test_sizes_may_differ_where_they_are_allowed_to(rng: np.random.Generator) -> None:
+    images = [rng.integers(0, 256, shape, dtype=np.uint8) for shape in ((4, 5, 3), (6, 5, 3), (4, 5, 3))]
+    checked = check_sizes(images, "x")
+    assert isinstance(checked, list)
+    groups = {equal.shape: rows.tolist() for rows, equal in by_shape(checked)}
+    assert groups == {(2, 4, 5, 3): [0, 2], (1, 6, 5, 3): [1]}
+    assert isinstance(check_sizes([images[0], images[2]], "x"), np.ndarray)
+    with pytest.raises(InputError, match="all in colour or all grey; got both"):
+        check_sizes([images[0], images[1][..., 0]], "x")
+    with pytest.raises(InputError, match="x: image 1: images must be of dtype uint8"):
+        check_sizes([images[0], images[1] / 255], "x")
+    with pytest.raises(InputError, match="all of one shape"):
+        check_images(images, "x")
 
 
 def test_lists_and_strange_layouts_are_taken(rng: np.random.Generator) -> None:

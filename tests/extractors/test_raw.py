@@ -108,3 +108,42 @@ def test_a_size_of_nothing_is_refused():
 @pytest.mark.parametrize("extractor", [RawPixels(), RawPixels(grey=True), RawPixels(size=9)], ids=repr)
 def test_laws(extractor):
     check_extractor(extractor)
+
+
+def test_centred_pixels_have_no_mean(rng):
+    images = rng.integers(0, 256, (50, 6, 5, 3)).astype(np.uint8)
+    fitted = RawPixels(center=True).fit(images)
+    expected = images.reshape(50, -1).mean(axis=0)
+    np.testing.assert_allclose(fitted.mean_, expected, rtol=1e-6)
+    np.testing.assert_array_equal(fitted.transform(images), images.reshape(50, -1) - fitted.mean_)
+
+
+def test_bytes_stay_bytes(rng):
+    images = rng.integers(0, 256, (5, 6, 5, 3)).astype(np.uint8)
+    features = RawPixels(dtype="uint8").fit_transform(images)
+    assert features.dtype == np.uint8
+    assert not np.shares_memory(features, images)
+    np.testing.assert_array_equal(features, images.reshape(5, -1))
+    with pytest.raises(InputError, match="dtype must be 'float32' for center=True; got 'uint8'"):
+        RawPixels(dtype="uint8", center=True).fit(images)
+
+
+def test_differing_sizes_become_one(rng):
+    images = [rng.integers(0, 256, (h, 9, 3)).astype(np.uint8) for h in (8, 7, 8)]
+    features = RawPixels(size=4).fit(images).transform(images)
+    expected = np.concatenate([area_resize(image[None], 4, 4).reshape(1, -1) for image in images])
+    np.testing.assert_array_equal(features, expected)
+    with pytest.raises(InputError, match="all of one shape"):
+        RawPixels().fit(images)
+    with pytest.raises(InputError, match="images must be in colour, as fit saw them; got grey"):
+        RawPixels(size=4).fit(images).transform(images[0][None, ..., 0])
+    fixed = RawPixels(size=4).fit(images[0][None])
+    with pytest.raises(InputError, match=r"of the shape seen by fit, \(8, 9, 3\); got differing sizes"):
+        fixed.transform(images)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"center": True}, {"center": True, "size": 5}, {"dtype": "uint8", "grey": True}]
+)
+def test_options_keep_the_laws(parameters):
+    check_extractor(RawPixels(**parameters))

@@ -1,0 +1,127 @@
+"""Saved plug-ins: what comes back, what is refused, and that nothing in a folder is executed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from featbench.base import Extractor
+from featbench.errors import InputError, StoreError
+from featbench.extractors import HOG, Concat, HueHistogram, RawPixels
+
+
+@pytest.fixture
+def images(rng):
+    return rng.integers(0, 256, (6, 16, 16, 3), dtype=np.uint8)
+
+
+def test_parts_within_parts_come_back_with_names_and_scales(images, tmp_path):
+    fitted = Concat([("edges", HOG(cell=4)), HueHistogram(bins=8), Concat([RawPixels(center=True)])]).fit(
+        images
+    )
+    fitted.save(tmp_path / "saved")
+    loaded = Extractor.load(tmp_path / "saved")
+    assert repr(loaded) == repr(fitted)
+    assert loaded.image_shape_ == (16, 16, 3)
+    np.testing.assert_array_equal(loaded.transform(images), fitted.transform(images))
+    assert list(loaded.get_feature_names_out()) == list(fitted.get_feature_names_out())
+    assert sorted(path.name for path in (tmp_path / "saved").iterdir()) == ["arrays.npz", "plugin.json"]
+
+
+def test_saving_again_replaces(images, tmp_path):
+    HOG(cell=4).fit(images).save(tmp_path)
+    HueHistogram().fit(images).save(tmp_path)
+    assert isinstance(Extractor.load(tmp_path), HueHistogram)
+
+
+def test_only_what_is_fitted_is_saved(tmp_path):
+    with pytest.raises(NotFittedError, match="HOG: save was called before fit"):
+        HOG().save(tmp_path)
+
+
+def test_another_class_is_refused(images, tmp_path):
+    HOG(cell=4).fit(images).save(tmp_path)
+    with pytest.raises(StoreError, match="the plug-in must be a HueHistogram; got HOG"):
+        HueHistogram.load(tmp_path)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Own(RawPixels):
+    """A class that no table knows."""
+
+
+def test_an_unregistered_class_is_loaded_by_itself_alone(images, tmp_path):
+    Own(size=4).fit(images).save(tmp_path)
+    assert isinstance(Own.load(tmp_path), Own)
+    with pytest.raises(StoreError, match=r"Own is not registered; load it with Own\.load"):
+        Extractor.load(tmp_path)
+
+
+def test_what_is_no_plain_value_is_not_saved(images, tmp_path):
+    fitted = HOG(cell=4).fit(images)
+    fitted.half_ = Fraction(1, 2)
+    with pytest.raises(InputError, match=r"HOG.half_: what is saved must be .* got Fraction"):
+        fitted.save(tmp_path)
+    assert not (tmp_path / "plugin.json").exists()
+
+
+def spoil(folder, change):
+    path = folder / "plugin.json"
+    described = json.loads(path.read_text())
+    change(described)
+    path.write_text(json.dumps(described))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.update(format=99), "format must be 1"),
+        (lambda d: d.update(plugin=["extractor", "hgo"]), "Did you mean 'hog'"),
+        (lambda d: d.update(plugin=["os", "system"]), "is damaged"),
+        (lambda d: d.update(plugin=["class", "Popen"]), "Popen is not registered"),
+        (lambda d: d["params"].update(cell=0), "cell must be an integer ≥ 1"),
+        (lambda d: d["params"].update(cells=3), "is damaged"),
+        (
+            lambda d: d["learned"].update(transform={"list": []}),
+            "sets 'transform', which is no fitted attribute",
+        ),
+        (lambda d: d["learned"].update(__class__={"list": []}), "sets '__class__'"),
+        (lambda d: d["learned"].update(x={"array": "a99"}), "is damaged"),
+    ],
+)
+def test_a_folder_from_elsewhere_gets_no_further_than_it_may(images, tmp_path, change, message):
+    HOG(cell=4).fit(images).save(tmp_path)
+    spoil(tmp_path, change)
+    with pytest.raises(StoreError, match=message):
+        Extractor.load(tmp_path)
+
+
+def test_pickled_arrays_are_never_read(images, tmp_path):
+    RawPixels(center=True).fit(images).save(tmp_path)
+    np.savez(tmp_path / "arrays.npz", a0=np.array([Fraction(1, 2)], dtype=object))
+    with pytest.raises(StoreError, match="allow_pickle=False"):
+        Extractor.load(tmp_path)
+
+
+def test_nothing_there_and_half_written(images, tmp_path):
+    with pytest.raises(StoreError, match=r"holds nothing that was saved: .*plugin.json is missing"):
+        Extractor.load(tmp_path)
+    HOG(cell=4).fit(images).save(tmp_path)
+    (tmp_path / "arrays.npz").write_bytes(b"PK")
+    with pytest.raises(StoreError, match="cannot be read as a saved plug-in"):
+        Extractor.load(tmp_path)
+
+
+def test_very_deep_nesting_is_refused(images, tmp_path):
+    HOG(cell=4).fit(images).save(tmp_path)
+    value = 1
+    for _ in range(50):
+        value = {"list": [value]}
+    spoil(tmp_path, lambda d: d["learned"].update(x=value))
+    with pytest.raises(StoreError, match="nested more than"):
+        Extractor.load(tmp_path)
