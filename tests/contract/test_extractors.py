@@ -10,6 +10,7 @@ from typing import Annotated
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import featbench.extractors
 from featbench.base import Extractor
@@ -21,6 +22,9 @@ from featbench.numerics.threads import n_threads
 from featbench.parameters import Bounds
 from featbench.testing import check_extractor
 from featbench.testing.case import LAWS
+
+# Grey levels that JPEG at quality 88 changes a pixel of such drawings by, on average; another drawing is far beyond.
+JPEG_LOSS = 8
 
 OWN = sorted(name for name, row in EXTRACTORS.rows().items() if row.distribution == "featbench")
 
@@ -51,12 +55,29 @@ def test_every_table_entry_is_complete(name, repository):
     assert doctest.testmod(module).failed == 0
 
 
-def test_the_page_says_what_the_docstrings_say(repository):
-    made = runpy.run_path(str(repository / "docs" / "make_extractors.py"))
-    page = (repository / "docs" / "extractors.md").read_text(encoding="utf-8")
-    assert page == made["make_page"](page), "run: python docs/make_extractors.py"
+@pytest.fixture
+def made(repository):
+    return runpy.run_path(str(repository / "docs" / "make_pages.py"))
+
+
+def test_the_pages_say_what_the_docstrings_say(repository, made):
+    index = (repository / "docs" / "extractors.md").read_text(encoding="utf-8")
+    assert index == made["make_index"](index), "run: python docs/make_pages.py"
     for name in OWN:
-        assert page.count(f"## `{name}` – ") == 1
+        page = (repository / "docs" / "extractors" / f"{name}.md").read_text(encoding="utf-8")
+        assert page == made["make_page"](name), "run: python docs/make_pages.py"
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_picture_on_its_page_is_what_an_extractor_draws(name, repository, made):
+    if not made["pictures"](name):
+        pytest.skip("it draws nothing")
+    expected = made["make_picture"](name)
+    with Image.open(repository / "docs" / "extractors" / f"{name}.jpg") as file:
+        shown = np.asarray(file.convert("RGB"))
+    assert shown.shape == expected.shape
+    difference = np.abs(shown.astype(int) - expected).mean()
+    assert difference < JPEG_LOSS, "run: python docs/make_pages.py"
 
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)
