@@ -22,9 +22,21 @@ from featbench.images import ImageSource
 from featbench.numerics.threads import spread
 from featbench.types import ImageArray, Indices
 
-__all__ = ["IMAGE_SUFFIXES", "FileImages", "Resize", "decode", "decode_files", "to_rgb"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "FileImages",
+    "Resize",
+    "count_pixels",
+    "decode",
+    "decode_files",
+    "to_rgb",
+]
 
 Resize: TypeAlias = Literal["squash", "crop", "pad"]
+
+MAX_PIXELS = 89_478_485
+"""Pixels of the largest image that is decoded unless somebody asks for more: Pillow's own limit."""
 
 # What Pillow may try on a file, whatever the file is called: nothing that runs another program (EPS does).
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
@@ -38,14 +50,14 @@ IMAGE_SUFFIXES = frozenset(
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
-def decode(path: Path, size: int, resize: Resize, max_pixels: int) -> ImageArray:
+def decode(path: Path, size: int | None, resize: Resize, max_pixels: int) -> ImageArray:
     """Decode one file.
 
     Parameters
     ----------
     path : Path
-    size : int
-        Height and width of the result, pixels.
+    size : int or None
+        Height and width of the result, pixels; None keeps the image's own.
     resize : {"squash", "crop", "pad"}
         Give up the proportions, the margins, or some of the area (which becomes black).
     max_pixels : int
@@ -53,7 +65,7 @@ def decode(path: Path, size: int, resize: Resize, max_pixels: int) -> ImageArray
 
     Returns
     -------
-    ndarray of uint8, (size, size, 3)
+    ndarray of uint8, (size, size, 3) or (h, w, 3)
 
     Raises
     ------
@@ -83,18 +95,31 @@ def _first_line(error: Exception, path: Path) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
-def _decode(path: Path, size: int, resize: Resize, max_pixels: int) -> ImageArray:
+def _decode(path: Path, size: int | None, resize: Resize, max_pixels: int) -> ImageArray:
     if not path.is_file():  # a pipe or a device would be waited for without end
         raise _UnreadableError("it is no plain file" if path.exists() else "it is not there")
     with Image.open(path, formats=_FORMATS) as image:
         if image.width * image.height > max_pixels:
             measure = f"{image.width} × {image.height} pixels"
             raise _UnreadableError(f"it has {measure}, and max_pixels allows {max_pixels:,}")
-        if image.format in ("JPEG", "MPO"):  # the second is a JPEG with another behind it, of a telephone
+        if size is not None and image.format in (
+            "JPEG",
+            "MPO",
+        ):  # the second is a JPEG with another behind it, of a telephone
             # Twice the size leaves enough for a good reduction, and saves decoding the rest.
             image.draft(None, (2 * size, 2 * size))
         ImageOps.exif_transpose(image, in_place=True)
-        return np.asarray(_resized(to_rgb(image), size, resize))
+        upright = to_rgb(image)
+        return np.asarray(upright if size is None else _resized(upright, size, resize))
+
+
+def count_pixels(path: Path) -> int:
+    """Return height times width of an image, from the header of its file; 0 where it cannot be read."""
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            return image.width * image.height
+    except Exception:  # `decode` will say what is wrong with it
+        return 0
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -150,7 +175,11 @@ def _resized(image: Image.Image, size: int, resize: Resize) -> Image.Image:
 
 
 def decode_files(
-    paths: Sequence[Path], size: int, resize: Resize, max_pixels: int, out: ImageArray | None = None
+    paths: Sequence[Path],
+    size: int | None,
+    resize: Resize,
+    max_pixels: int,
+    out: ImageArray | list[ImageArray] | None = None,
 ) -> dict[int, str]:
     """Decode files on all cores.
 
@@ -159,13 +188,13 @@ def decode_files(
     paths : sequence of Path
     size, resize, max_pixels
         As for `decode`.
-    out : ndarray of uint8, (len(paths), size, size, 3), optional
+    out : ndarray of uint8, (len(paths), size, size, 3), or list as long as `paths`, optional
         Receives the images; without it they are decoded and dropped, to find those that cannot be.
 
     Returns
     -------
     dict of int to str
-        What `decode` says of an image that cannot be decoded, by its position; its row of `out` is left as it was.
+        What `decode` says of an image that cannot be decoded, by its position; its place in `out` is left as it was.
     """
     problems: dict[int, str] = {}
 

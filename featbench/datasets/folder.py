@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from featbench.datasets.decode import FileImages, decode_files
+from featbench.datasets.decode import MAX_PIXELS, FileImages, decode_files
 from featbench.datasets.labelling import number_classes, readable
 from featbench.datasets.labels_csv import list_csv
 from featbench.datasets.listing import Entry, Listing, list_folders, shown
@@ -67,7 +67,7 @@ class Folder(DatasetLoader):
     test_size: Annotated[float, Bounds(gt=0, lt=1)] = 0.25
     max_images: Annotated[int, Bounds(ge=4)] | None = None
     on_error: Literal["stop", "skip"] = "stop"
-    max_pixels: Annotated[int, Bounds(ge=1, le=178_956_970)] = 89_478_485
+    max_pixels: Annotated[int, Bounds(ge=1, le=178_956_970)] = MAX_PIXELS
 
     def load(self, seed: int = 0) -> Dataset:
         """List the files, decode them on all cores, and draw a split where none is given."""

@@ -15,7 +15,7 @@ from featbench.datasets.decode import IMAGE_SUFFIXES
 from featbench.datasets.labelling import natural_key, readable
 from featbench.errors import DataError, Shown, must_be
 
-__all__ = ["Entry", "Listing", "list_folders", "shown"]
+__all__ = ["Entry", "Listing", "list_folders", "list_images", "shown"]
 
 _LAYOUT = "Put the images of each class into a folder of its own, or these folders into train/ and test/."
 _PARTS = ("train", "test")
@@ -100,6 +100,38 @@ def list_folders(root: Path) -> Listing:
     else:
         walker.classes(root, items, None)
     walker.finish()
+    return walker.listing
+
+
+def list_images(root: Path) -> Listing:
+    """List every image under a folder, whatever its subfolders are; or the one file that `root` is.
+
+    Parameters
+    ----------
+    root : Path
+
+    Returns
+    -------
+    Listing
+        In natural order, folder by folder; labels are empty.
+
+    Raises
+    ------
+    DataError
+        `root` is not there, or there is no image under it.
+    """
+    walker = _Walker()
+    if root.is_dir():
+        walker.listing.entries += [Entry(file, "") for file in walker._files(root)]
+        walker.finish()
+    elif root.exists():
+        walker.listing.entries.append(Entry(root, ""))
+    else:
+        remedy = "Correct the path; a relative one starts at the working folder."
+        raise DataError(must_be("images", "the path", "an existing folder or file", shown(root), remedy))
+    if not walker.listing.entries and not walker.listing.problems:
+        got = Shown(f"none ({'; '.join(walker.listing.notes) or 'it is empty'})")
+        raise DataError(must_be(shown(root), "images", "at least one", got))
     return walker.listing
 
 

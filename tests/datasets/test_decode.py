@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from featbench.datasets import decode as module
-from featbench.datasets.decode import FileImages, decode, decode_files
+from featbench.datasets.decode import MAX_PIXELS, FileImages, count_pixels, decode, decode_files
 from featbench.errors import DataError
 
 SIZE = 16
@@ -304,3 +304,17 @@ def test_images_that_stay_in_their_files(tmp_path):
         DataError, match="3.png: cannot be read .*it is not there. It could be when the data set was loaded"
     ):
         images.read(np.array([0, 3]))
+
+
+def test_without_a_size_an_image_keeps_its_own(tmp_path):
+    wide = np.random.default_rng(0).integers(0, 256, (20, 31, 3), dtype=np.uint8)
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    Image.fromarray(wide[:9, :7]).save(tmp_path / "small.png")
+    paths = [tmp_path / "wide.png", tmp_path / "missing.png", tmp_path / "small.png"]
+    out = [np.zeros((0, 0, 3), np.uint8)] * 3
+    problems = decode_files(paths, None, "squash", MAX_PIXELS, out)
+    np.testing.assert_array_equal(out[0], wide)
+    np.testing.assert_array_equal(out[2], wide[:9, :7])
+    assert list(problems) == [1]
+    assert out[1].size == 0
+    assert [count_pixels(path) for path in paths] == [620, 0, 63]

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from featbench.datasets.listing import list_folders
+from featbench.datasets.listing import list_folders, list_images
 from featbench.errors import DataError
 
 
@@ -141,3 +141,34 @@ def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(DataError, match="the folder must be one that can be read; got Permission denied"):
         list_folders(tmp_path)
+
+
+def test_every_image_under_a_folder(tmp_path):
+    touch(tmp_path, "10.png", "9.JPG", "b/c/d/x.webp", "b/notes.txt", "b/.hidden.png", ".git/x.png")
+    listing = list_images(tmp_path)
+    assert [e.path.relative_to(tmp_path).as_posix() for e in listing.entries] == [
+        "9.JPG",
+        "10.png",
+        "b/c/d/x.webp",
+    ]
+    assert {e.label for e in listing.entries} == {""}
+    assert listing.notes == [
+        "hidden files and folders passed over: 2",
+        "files that are no images passed over: .txt 1",
+    ]
+
+
+def test_one_file_is_a_list_of_one_whatever_its_suffix(tmp_path):
+    touch(tmp_path, "picture.dat")
+    (entry,) = list_images(tmp_path / "picture.dat").entries
+    assert entry.path == tmp_path / "picture.dat"
+
+
+def test_a_folder_without_images_says_what_it_holds(tmp_path):
+    touch(tmp_path, "notes.txt")
+    with pytest.raises(
+        DataError, match=r"at least one; got none \(files that are no images passed over: .txt 1\)"
+    ):
+        list_images(tmp_path)
+    with pytest.raises(DataError, match="nowhere"):
+        list_images(tmp_path / "nowhere")
