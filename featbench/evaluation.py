@@ -52,10 +52,10 @@ class Evaluated:
 class _Pipeline:
     """What stands behind the extractor: fitted once, by `refit`, with a clock for each phase."""
 
-    def __init__(self, cell: Cell, features: Features, labels: Labels, repeats: int) -> None:
+    def __init__(self, cell: Cell, features: Features, repeats: int) -> None:
         self.classifier: Classifier = cell.classifier.build(cell.seed)
         self.preprocess = make_preprocess(cell.preprocess)
-        self.features, self.labels, self.repeats = features, labels, repeats
+        self.features, self.labels, self.repeats = features, features.labels, repeats
         self.phases: dict[str, Timing] = {}
         self.said_in_selection: list[str] = []
 
@@ -134,7 +134,7 @@ def evaluate(
     peak = PeakMemory()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        pipeline = _Pipeline(cell, features, data.train.labels, repeats)
+        pipeline = _Pipeline(cell, features, repeats)
         pipeline.warm_up()
         outcome = pipeline.select(cell.candidates)
         refitted = outcome.selected.refit(pipeline.refit)

@@ -23,6 +23,7 @@ __all__ = [
     "check_sizes",
     "chunks",
     "image_shape",
+    "mirrored",
     "take",
 ]
 
@@ -62,6 +63,27 @@ class _Selected(ImageSource):
 
     def read(self, indices: Indices) -> ImageArray:
         return self._source.read(self._indices[indices])
+
+
+class _Mirrored(ImageSource):
+    """Another source's images, left and right exchanged."""
+
+    def __init__(self, source: ImageSource) -> None:
+        self.image_shape = source.image_shape
+        self._source = source
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def read(self, indices: Indices) -> ImageArray:
+        return np.ascontiguousarray(self._source.read(indices)[:, :, ::-1])
+
+
+def mirrored(images: ImageBatch) -> ImageBatch:
+    """Return the images with left and right exchanged: a copy of an array, a view of a source."""
+    if isinstance(images, ImageSource):
+        return _Mirrored(images)
+    return np.ascontiguousarray(images[:, :, ::-1])
 
 
 def take(images: ImageBatch, indices: Indices) -> ImageBatch:

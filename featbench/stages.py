@@ -16,7 +16,7 @@ from featbench.datasets import open_dataset
 from featbench.datasets.splitting import outer_splits
 from featbench.datasets.summary import summarize
 from featbench.errors import InputError
-from featbench.images import ImageBatch, image_shape, take
+from featbench.images import ImageBatch, image_shape, mirrored, take
 from featbench.sealed import SealedDataset, seal
 from featbench.selection import make_folds
 from featbench.timing import PeakMemory, Timing, measure
@@ -40,7 +40,11 @@ class Features:
     ----------
     extractor : Extractor or None
         Fitted on all training images; None for the rows of chance and majority.
-    train, test : ndarray of float32, (n, d)
+    train, test : ndarray, (n, d)
+        Of the extractor's dtype. Training rows are those of the images and then, with ``augment: flip``,
+        those of the mirrored images in the same order.
+    labels : ndarray of int64, (n,)
+        Of `train`.
     selection_rows, selection_labels : ndarray
         What selection may look at; other than `train` where the extractor learns from labels.
     folds : list of Fold
@@ -53,6 +57,7 @@ class Features:
     extractor: Extractor | None
     train: FeatureMatrix
     test: FeatureMatrix
+    labels: Labels
     selection_rows: FeatureMatrix
     selection_labels: Labels
     folds: list[Fold]
@@ -121,7 +126,7 @@ def extract(
     labels, groups = data.train.labels, data.train.groups
     if component is None:
         train, test = (np.zeros((n, 1), np.float32) for n in (len(labels), len(data.test_labels)))
-        return Features(None, train, test, train, labels, [], {}, 0.0, [])
+        return Features(None, train, test, labels, train, labels, [], {}, 0.0, [])
     extractor: Extractor = component.build(seed)
     reason = extractor.supports(image_shape(data.train.images))
     if reason is not None:
@@ -131,19 +136,23 @@ def extract(
         warnings.simplefilter("always")
         phases: dict[str, Timing] = {}
         _, phases["warmup_extractor"] = measure(lambda: _warm_up(extractor, data.train.images, labels))
-        fitted, train, test = _run(extractor, data, phases, repeats)
+        flip = component.augment == "flip"
+        fitted, train, test = _run(extractor, data, phases, repeats, flip)
         if extractor.uses_labels and selection != "none":
             folds = make_folds(labels, groups, _held_out(selection), seed)
-            selection_rows, selection_labels, folds = _unseen(extractor, data, folds[0])
+            selection_rows, selection_labels, folds = _unseen(extractor, data, folds[0], flip)
         else:
-            selection_rows, selection_labels = train, labels
             folds = make_folds(labels, groups, selection, seed)
+            if flip:
+                # A mirrored image stands where its original does: to learn from, or nowhere.
+                folds = [Fold(np.concatenate([f.train, f.train + len(labels)]), f.validation) for f in folds]
+            selection_rows, selection_labels = train, np.resize(labels, len(train))
     for timing in phases.values():
         timing.shared = True
     said = [str(w.message) for w in caught]
-    return Features(
-        fitted, train, test, selection_rows, selection_labels, folds, phases, peak.megabytes(), said
-    )
+    all_labels = np.resize(labels, len(train))
+    chosen = selection_rows, selection_labels, folds
+    return Features(fitted, train, test, all_labels, *chosen, phases, peak.megabytes(), said)
 
 
 def _warm_up(extractor: Extractor, images: ImageBatch, labels: Labels) -> None:
@@ -156,29 +165,35 @@ def _warm_up(extractor: Extractor, images: ImageBatch, labels: Labels) -> None:
 
 
 def _run(
-    extractor: Extractor, data: SealedDataset, phases: dict[str, Timing], repeats: int
+    extractor: Extractor, data: SealedDataset, phases: dict[str, Timing], repeats: int, flip: bool
 ) -> tuple[Extractor, FeatureMatrix, FeatureMatrix]:
     fresh = iter([clone(extractor) for _ in range(repeats)])
     images, labels = data.train.images, data.train.labels
     fitted, phases["fit_extractor"] = measure(lambda: next(fresh).fit(images, labels), repeats)
-    train, phases["transform_train"] = measure(lambda: fitted.transform(images), repeats)
+    train, phases["transform_train"] = measure(lambda: _training_rows(fitted, images, flip), repeats)
     test, phases["transform_test"] = measure(lambda: fitted.transform(data.test_images), repeats)
     for name, features in (("training", train), ("test", test)):
-        check_features(features, type(fitted).__name__, name)
+        check_features(features, type(fitted).__name__, name, fitted.feature_dtype)
     return fitted, train, test
 
 
-def check_features(features: Any, extractor: str, part: str) -> None:
-    """Refuse what an extractor may not give: anything but finite float32 rows.
+def _training_rows(fitted: Extractor, images: ImageBatch, flip: bool) -> FeatureMatrix:
+    """Return the features of the images, and with `flip` after them those of the mirrored images."""
+    rows: FeatureMatrix = fitted.transform(images)
+    return np.concatenate([rows, fitted.transform(mirrored(images))]) if flip else rows
+
+
+def check_features(features: Any, extractor: str, part: str, dtype: np.dtype[Any]) -> None:
+    """Refuse what an extractor may not give: anything but finite rows of the dtype that it promised.
 
     Raises
     ------
     InputError
         Naming the extractor, and the columns and the number of values that are not finite.
     """
-    if not isinstance(features, np.ndarray) or features.ndim != 2 or features.dtype != np.float32:
+    if not isinstance(features, np.ndarray) or features.ndim != 2 or features.dtype != dtype:
         got = f"{getattr(features, 'dtype', type(features).__name__)} {getattr(features, 'shape', '')}"
-        raise InputError(f"{extractor}: features must be float32 of shape (n, d); got {got}.")
+        raise InputError(f"{extractor}: features must be {dtype} of shape (n, d); got {got}.")
     bad = ~np.isfinite(features)
     if bad.any():
         columns = ", ".join(map(str, np.flatnonzero(bad.any(axis=0))[:5]))
@@ -195,13 +210,14 @@ def _held_out(selection: Folds | Holdout | str) -> Holdout:
 
 
 def _unseen(
-    extractor: Extractor, data: SealedDataset, fold: Fold
+    extractor: Extractor, data: SealedDataset, fold: Fold, flip: bool
 ) -> tuple[FeatureMatrix, Labels, list[Fold]]:
     """Features for selection by an extractor that learned from `fold.train` alone."""
     labels = data.train.labels
     train, validation = (take(data.train.images, rows) for rows in (fold.train, fold.validation))
     learned = clone(extractor).fit(train, labels[fold.train])
-    X = np.concatenate([learned.transform(train), learned.transform(validation)])
-    y = np.concatenate([labels[fold.train], labels[fold.validation]])
-    n = len(fold.train)
+    learnt = _training_rows(learned, train, flip)
+    n = len(learnt)
+    X = np.concatenate([learnt, learned.transform(validation)])
+    y = np.concatenate([np.resize(labels[fold.train], n), labels[fold.validation]])
     return X, y, [Fold(np.arange(n), np.arange(n, len(y)))]

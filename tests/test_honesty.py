@@ -12,7 +12,7 @@ import pytest
 
 from featbench import extractors, stages
 from featbench.base import Extractor
-from featbench.config import Document, read_experiment
+from featbench.config import Document, Folds, read_experiment
 from featbench.imagesets import Dataset, DatasetLoader, ImageSet
 from featbench.runner import run
 from featbench.sealed import SealedLabels
@@ -169,3 +169,50 @@ def test_nothing_that_cannot_be_judged_goes_into_a_result(tmp_path: Path) -> Non
     assert "features must be finite" in record["reason"]
     assert not [o for o in Store(tmp_path).openings() if o["cell_id"] == record["cell_id"]]
     assert stages.check_features.__doc__
+
+
+@pytest.mark.parametrize("selection", [{"folds": 5}, {"holdout": 0.2}])
+@pytest.mark.parametrize("extractor", ["raw", "memory"])
+def test_a_mirrored_image_helps_nobody_to_judge_its_original(
+    tmp_path: Path, selection: Any, extractor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each image of noise, mirrored, is its nearest neighbour: seen in selection, it would give the label away."""
+    from featbench.datasets import DATASETS
+
+    monkeypatch.setitem(DATASETS._classes, "noise", Symmetric)
+    data = {
+        "dataset": "noise", "extractor": {"name": extractor, "augment": "flip"}, "preprocess": "none",
+        "classifier": {"name": "knn", "search": {"n_neighbors": [1, 3]}}, "selection": selection,
+        "timing": {"repeats": 1},
+    }  # fmt: skip
+    record = run(read_experiment(Document("test", data), "noise"), output=tmp_path).records[-1]
+    assert record["status"] == "ok", record
+    assert record["extractor"] == f"{extractor} + flips"
+    assert record["val_accuracy"] == CHANCE
+    assert record["test_accuracy"] == CHANCE
+
+
+class Symmetric(RandomLabels):
+    """Images that are equal to their mirror images."""
+
+    def load(self, seed: int = 0) -> Dataset:
+        made = super().load(seed)
+        parts = [
+            ImageSet(np.concatenate([p.images, p.images[:, :, ::-1]], axis=2), p.labels)  # type: ignore[call-overload, index]
+            for p in (made.train, made.test)
+        ]
+        return replace(made, train=parts[0], test=parts[1])
+
+
+def test_mirrored_images_are_learnt_from_after_their_originals() -> None:
+    component = replace(experiment("raw", "knn", {"folds": 5}).extractors[0], augment="flip")
+    (data,), _ = stages.load(experiment("raw", "knn", {"folds": 5}).datasets[0], None, 0)
+    features = stages.extract(component, data, Folds(), 0, 1)
+    images = data.train.images
+    np.testing.assert_array_equal(features.train[:400], images.reshape(400, -1))
+    np.testing.assert_array_equal(features.train[400:], images[:, :, ::-1].reshape(400, -1))
+    np.testing.assert_array_equal(features.labels[400:], data.train.labels)
+    for fold in features.folds:
+        assert fold.validation.max() < 400
+        assert not set(fold.train % 400) & set(fold.validation)
+        assert len(fold.train) == 640

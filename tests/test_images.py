@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from featbench.errors import InputError
-from featbench.images import ImageSource, by_shape, check_images, check_sizes, chunks, image_shape, take
+from featbench.images import (
+    ImageSource,
+    by_shape,
+    check_images,
+    check_sizes,
+    chunks,
+    image_shape,
+    mirrored,
+    take,
+)
 
 
 class Counting(ImageSource):
@@ -66,6 +75,15 @@ def test_what_is_refused_says_why(images: Any, message: str | None) -> None:
         return
     with pytest.raises(InputError, match=message):
         check_images(images, "HOG")
+
+
+def test_mirrored_images_are_exchanged_left_and_right() -> None:
+    images = np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)
+    assert mirrored(images).tolist() == [[[[3, 4, 5], [0, 1, 2]], [[9, 10, 11], [6, 7, 8]]]]
+    source = mirrored(Counting(4))
+    assert isinstance(source, ImageSource)
+    assert (len(source), source.image_shape) == (4, (2, 2))
+    np.testing.assert_array_equal(source.read(np.array([3])), Counting(4).read(np.array([3])))
 
 
 def test_sizes_may_differ_where_they_are_allowed_to(rng: np.random.Generator) -> None:

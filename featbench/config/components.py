@@ -23,6 +23,7 @@ from featbench.extractors import EXTRACTORS
 from featbench.plugins import PluginTable
 
 __all__ = [
+    "AUGMENTS",
     "TABLES",
     "Component",
     "parameter_problems",
@@ -45,6 +46,9 @@ _WORDS = {
     "dataclass_type": "a mapping",
 }
 
+# What may be done to training images: nothing, or each is joined by its mirror image.
+AUGMENTS = ("none", "flip")
+
 TABLES: dict[str, PluginTable] = {"dataset": DATASETS, "extractor": EXTRACTORS, "classifier": CLASSIFIERS}
 
 
@@ -64,6 +68,8 @@ class Component:
         The extractors that a ``concat`` joins.
     search : dict or None
         The search space as written beside a classifier, or None.
+    augment : str
+        One of `AUGMENTS`, written beside an extractor.
     """
 
     kind: str
@@ -71,6 +77,7 @@ class Component:
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     parts: tuple[Component, ...] = ()
     search: Mapping[str, Any] | None = None
+    augment: str = "none"
 
     @property
     def label(self) -> str:
@@ -78,7 +85,8 @@ class Component:
         name = " & ".join(part.label for part in self.parts) or self.name
         defaults = {p: spec.default for p, spec in parameters_of(self.cls).items()}
         told = [f"{k}={_short(v)}" for k, v in self.params.items() if v != defaults.get(k)]
-        return f"{name}({', '.join(told)})" if told else name
+        label = f"{name}({', '.join(told)})" if told else name
+        return label if self.augment == "none" else f"{label} + flips"
 
     @property
     def cls(self) -> type[Any]:
@@ -96,9 +104,10 @@ class Component:
 
     def spec(self) -> dict[str, Any]:
         """Return the component as an experiment file would write it, in JSON's types."""
+        told = {} if self.augment == "none" else {"augment": self.augment}
         if self.parts:
-            return {"concat": [part.spec() for part in self.parts], **self.params}
-        return {"name": self.name, **self.params}
+            return {"concat": [part.spec() for part in self.parts], **self.params, **told}
+        return {"name": self.name, **self.params, **told}
 
 
 def parameters_of(cls: type[Any]) -> dict[str, inspect.Parameter]:
@@ -130,15 +139,40 @@ def read_component(
     Component or None
         None where there were problems.
     """
-    named = path if isinstance(value, str) else (*path, "name")
     if isinstance(value, str):
         value = {"name": value}
     if not isinstance(value, dict) or not value:
         wanted = f"a name or a mapping such as {{name: {next(iter(TABLES[kind].rows()))}}}"
         problems.append(must_be(document.where(path), f"the {kind}", wanted, value))
         return None
-    if kind == "extractor" and "concat" in value:
-        return _read_concat(document, path, value, problems)
+    if kind == "extractor":
+        return _read_extractor(document, path, value, problems)
+    return _read_named(document, path, value, kind, problems)
+
+
+def _read_extractor(
+    document: Document, path: KeyPath, value: dict[str, Any], problems: list[str]
+) -> Component | None:
+    """Read an extractor, or several joined, with what is done to its training images."""
+    augment = value.get("augment", "none")
+    place = document.where((*path, "augment"))
+    if augment not in AUGMENTS:
+        problems.append(must_be(place, "augment", "one of " + ", ".join(AUGMENTS), augment))
+    elif "augment" in value and "concat" in path:
+        problems.append(
+            f"{place}: a part has no 'augment' of its own. Write it beside 'concat', for all parts."
+        )
+    plain = {k: v for k, v in value.items() if k != "augment"}
+    if "concat" in value:
+        component = _read_concat(document, path, plain, problems)
+    else:
+        component = _read_named(document, path, plain, "extractor", problems)
+    return component and dataclasses.replace(component, augment=augment)
+
+
+def _read_named(
+    document: Document, path: KeyPath, value: dict[str, Any], kind: str, problems: list[str]
+) -> Component | None:
     name = value.get("name")
     if not isinstance(name, str):
         problems.append(
@@ -147,7 +181,8 @@ def read_component(
         return None
     parameters = {k: v for k, v in value.items() if k != "name"}
     search = parameters.pop("search", None) if kind == "classifier" else None
-    known = _class(document, named, kind, name, problems)
+    named = (*path, "name")
+    known = _class(document, named if document.holds(named) else path, kind, name, problems)
     if known is None:
         return None
     found = parameter_problems(document, path, known, parameters)

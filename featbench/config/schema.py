@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
 
-from featbench.config.components import TABLES
+from featbench.config.components import AUGMENTS, TABLES
 from featbench.config.experiment import PLURALS, Folds, Holdout, settings_schema
 from featbench.docstrings import read_docstring
 from featbench.errors import FeatbenchError
@@ -65,7 +65,8 @@ def _kind(kind: str, definitions: dict[str, Any]) -> dict[str, Any]:
         options.append(_named(name, kind, cls, schema))
     if kind == "extractor":
         part = {"type": "array", "items": {"$ref": "#/$defs/extractor"}, "minItems": 2}
-        options.append({"type": "object", "properties": {"concat": part}, "required": ["concat"]})
+        joined = {"concat": part, "augment": {"enum": list(AUGMENTS)}}
+        options.append({"type": "object", "properties": joined, "required": ["concat"]})
     return {"anyOf": options}
 
 
@@ -76,6 +77,8 @@ def _named(name: str, kind: str, cls: type[Any], schema: dict[str, Any]) -> dict
         if documentation.parameters.get(parameter):
             described["description"] = documentation.parameters[parameter]
     properties = {"name": {"const": name}, **properties}
+    if kind == "extractor":
+        properties["augment"] = {"enum": list(AUGMENTS)}
     if kind == "classifier":
         properties["search"] = {"$ref": "#/$defs/space"}
     return {
