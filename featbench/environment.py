@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import platform
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any
 import featbench
 from featbench.numerics.threads import n_threads
 
-__all__ = ["code_fingerprint", "describe", "opencv_conflict", "versions"]
+__all__ = ["code_fingerprint", "describe", "opencv_conflict", "source_fingerprint", "versions"]
 
 _RECORDED = (
     "numpy", "scipy", "scikit-learn", "scikit-image", "opencv-python-headless", "Pillow", "numba", "pandas",
@@ -45,6 +46,19 @@ def code_fingerprint() -> str:
     for path in sorted(root.rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def source_fingerprint(cls: type[Any]) -> str:
+    """Return a hash of the file that a foreign plug-in's class is written in; empty for featbench's own.
+
+    Those are in `code_fingerprint`.
+    """
+    if cls.__module__.startswith("featbench."):
+        return ""
+    try:
+        return hashlib.sha256(Path(inspect.getfile(cls)).read_bytes()).hexdigest()
+    except (OSError, TypeError):
+        return "unknown"
 
 
 @cache

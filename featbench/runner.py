@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import shlex
 import sys
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import featbench
 from featbench.config import Cell, Component, Experiment, load_experiment
-from featbench.environment import code_fingerprint, describe, versions
+from featbench.environment import code_fingerprint, describe, source_fingerprint, versions
 from featbench.errors import FeatbenchError
 from featbench.evaluation import evaluate, identity
 from featbench.report import write_results
@@ -276,16 +275,6 @@ def _key(cell: Cell, data: SealedDataset) -> str:
         "data": data.summary["fingerprint"],
         "code": code_fingerprint(),
         "versions": versions(),
-        "plugins": [_source(c) for c in (cell.extractor, cell.classifier) if c],
+        "plugins": [source_fingerprint(c.cls) for c in (cell.extractor, cell.classifier) if c],
     }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
-
-
-def _source(component: Component) -> str:
-    """Return a hash of the file that a foreign plug-in's class is written in; its own are in `code`."""
-    if component.cls.__module__.startswith("featbench."):
-        return ""
-    try:
-        return hashlib.sha256(Path(inspect.getfile(component.cls)).read_bytes()).hexdigest()
-    except (OSError, TypeError):
-        return "unknown"

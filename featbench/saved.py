@@ -11,6 +11,7 @@ them is built and with which numbers, and nothing else: no import, no code.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -24,7 +25,7 @@ from featbench.plugins import TABLES
 from featbench.store import write_atomic
 from featbench.types import AnyArray
 
-__all__ = ["load_plugin", "save_plugin"]
+__all__ = ["fingerprint_plugin", "load_plugin", "save_plugin"]
 
 Plugin = TypeVar("Plugin")
 
@@ -58,6 +59,22 @@ def save_plugin(plugin: Any, folder: Path) -> None:
     description.unlink(missing_ok=True)
     write_atomic(folder / "arrays.npz", content.getvalue())
     write_atomic(description, json.dumps({"format": _FORMAT, **described}, indent=1) + "\n")
+
+
+def fingerprint_plugin(plugin: Any) -> str:
+    """Return a hash of a plug-in's class, its parameters and what it has learned.
+
+    Raises
+    ------
+    InputError
+        It holds what `save_plugin` refuses.
+    """
+    arrays: dict[str, AnyArray] = {}
+    described = _encode(plugin, arrays, type(plugin).__name__)
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    for array in arrays.values():
+        digest.update(f"{array.dtype.str} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def load_plugin(folder: Path, cls: type[Plugin]) -> Plugin:

@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from featbench.base import Extractor
 from featbench.errors import InputError, StoreError
 from featbench.extractors import HOG, Concat, HueHistogram, RawPixels
+from featbench.saved import fingerprint_plugin
 
 
 @pytest.fixture
@@ -125,3 +126,13 @@ def test_very_deep_nesting_is_refused(images, tmp_path):
     spoil(tmp_path, lambda d: d["learned"].update(x=value))
     with pytest.raises(StoreError, match="nested more than"):
         Extractor.load(tmp_path)
+
+
+def test_a_fingerprint_follows_parameters_and_what_was_learned(images):
+    assert (
+        fingerprint_plugin(HOG(cell=4)) == fingerprint_plugin(HOG(cell=4)) != fingerprint_plugin(HOG(cell=8))
+    )
+    learned = RawPixels(center=True).fit(images)
+    assert fingerprint_plugin(learned) == fingerprint_plugin(RawPixels(center=True).fit(images))
+    assert fingerprint_plugin(learned) != fingerprint_plugin(RawPixels(center=True).fit(images[:3]))
+    assert fingerprint_plugin(learned) != fingerprint_plugin(RawPixels(center=True))
