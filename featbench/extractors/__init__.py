@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from featbench.extractors.hog import HOG
     from featbench.extractors.lbp import LBP
     from featbench.extractors.raw import RawPixels
+    from featbench.extractors.sift import SIFT
 
 __all__ = [
     "EXTRACTORS",
     "GIST",
     "HOG",
     "LBP",
+    "SIFT",
     "ColorHistogram",
     "ColorMoments",
     "Concat",
@@ -40,6 +42,7 @@ EXTRACTORS = PluginTable(
         "color_moments": "featbench.extractors.color_moments:ColorMoments",
         "hog": "featbench.extractors.hog:HOG",
         "lbp": "featbench.extractors.lbp:LBP",
+        "sift": "featbench.extractors.sift:SIFT",
         "gist": "featbench.extractors.gist:GIST",
         "concat": "featbench.extractors.concat:Concat",
     },

@@ -1,0 +1,133 @@
+import cv2
+import numpy as np
+import pytest
+from skimage.data import astronaut, chelsea
+
+from featbench.extractors.raw import to_grey
+from featbench.extractors.sift_dense import dense_descriptors
+
+# A sum that lies within rounding of a half may become the whole number on its other side.
+ROUNDED_ALIKE = 0.999
+
+
+def descriptors(images, rows, cols, sizes):
+    values = np.empty((len(images), len(sizes), len(rows), len(cols), 128), dtype=np.float32)
+    dense_descriptors(images, rows, cols, sizes, values)
+    return values
+
+
+def opencv(image, rows, cols, size):
+    points = [cv2.KeyPoint(float(c), float(r), size, 0, 0, 0) for r in rows for c in cols]
+    return cv2.SIFT.create().compute(image, points)[1].reshape(len(rows), len(cols), 128)
+
+
+def by_definition(image, row, col, size):
+    """One descriptor in float64, pixel by pixel, after Lowe's paper and OpenCV's constants."""
+    offsets = np.arange(-6, 7)
+    weights = np.exp(-(offsets**2) / (2 * (1.6**2 - 0.5**2)))
+    smooth = np.pad(image.astype(float), 6, mode="reflect")
+    for axis in (0, 1):
+        smooth = np.apply_along_axis(np.convolve, axis, smooth, weights / weights.sum(), mode="valid")
+    histogram = np.zeros((4, 4, 8))
+    for y in range(1, image.shape[0] - 1):
+        for x in range(1, image.shape[1] - 1):
+            dx, dy = smooth[y, x + 1] - smooth[y, x - 1], smooth[y - 1, x] - smooth[y + 1, x]
+            down, across = (y - row) / (1.5 * size), (x - col) / (1.5 * size)
+            vote = np.hypot(dx, dy) * np.exp(-(down**2 + across**2) / 8)
+            angle = np.arctan2(dy, dx) % (2 * np.pi) * 4 / np.pi
+            for i, j, k in np.ndindex(4, 4, 8):
+                off = abs(angle - k)
+                shares = 1 - np.abs([down + 1.5 - i, across + 1.5 - j, min(off, 8 - off)])
+                histogram[i, j, k] += vote * np.prod(np.maximum(shares, 0))
+    limited = np.minimum(histogram, 0.2 * np.linalg.norm(histogram)).ravel()
+    return np.minimum(np.rint(limited * 512 / np.linalg.norm(limited)), 255)
+
+
+def photograph(kind, shape):
+    image = to_grey((astronaut() if kind == "astronaut" else chelsea())[None])[0]
+    return image[60 : 60 + shape[0], 150 : 150 + shape[1]].copy()
+
+
+@pytest.mark.parametrize("kind", ["astronaut", "chelsea", "noise", "drawing"])
+@pytest.mark.parametrize(
+    ("shape", "size"), [((128, 128), 4.0), ((61, 90), 8 / 3), ((50, 33), 1.0), ((47, 70), 9.7)]
+)
+def test_descriptors_equal_opencv(rng, kind, shape, size):
+    if kind == "noise":
+        image = rng.integers(0, 256, shape).astype(np.uint8)
+    elif kind == "drawing":  # flat parts, sharp edges
+        image = np.full(shape, 30, dtype=np.uint8)
+        image[10:30, 5:20], image[20:40, 15:] = 220, 90
+    else:
+        image = photograph(kind, shape)
+    rows, cols = np.arange(0, shape[0], 3), np.arange(1, shape[1], 5)
+    ours, expected = descriptors(image[None], rows, cols, (size,))[0, 0], opencv(image, rows, cols, size)
+    assert np.abs(ours - expected).max() <= 1
+    assert (ours == expected).mean() > ROUNDED_ALIKE
+    assert ours.any()
+
+
+def test_border_pixels_and_images_smaller_than_a_descriptor(rng):
+    for shape in [(3, 3), (3, 20), (9, 4), (5, 5)]:
+        image = rng.integers(0, 256, shape).astype(np.uint8)
+        rows, cols = np.arange(shape[0]), np.arange(shape[1])
+        for size in (1.0, 4.0, 40.0):
+            ours = descriptors(image[None], rows, cols, (size,))[0, 0]
+            assert np.abs(ours - opencv(image, rows, cols, size)).max() <= 1
+
+
+def test_descriptors_equal_their_definition(rng):
+    image = rng.integers(0, 256, (13, 14)).astype(np.uint8)
+    rows, cols = np.array([0, 6, 12]), np.array([3, 9])
+    for size in (1.3, 3.0):
+        ours = descriptors(image[None], rows, cols, (size,))[0, 0]
+        expected = np.array([[by_definition(image, r, c, size) for c in cols] for r in rows])
+        assert np.abs(ours - expected).max() <= 1
+        assert (ours == expected).mean() > 0.99  # the definition has all digits of the arctangent
+
+
+def test_a_slope_has_one_direction():
+    image = np.tile(np.arange(0, 240, 4, dtype=np.uint8), (60, 1))
+    turns = [
+        descriptors(np.rot90(image, k).copy()[None], np.array([30]), np.array([30]), (2.0,)) for k in range(4)
+    ]
+    for k, values in enumerate(turns):
+        votes = values.reshape(16, 8)
+        direction = 2 * k  # a quarter turn of the picture, counted the way np.rot90 turns it
+        assert votes[:, direction].all()
+        assert not np.delete(votes, direction, axis=1).any()
+    # Parts 3 pixels wide, whose triangles sum to 3 under a Gaussian of 6 pixels.
+    offsets = np.arange(-7, 8) / 3
+    parts = [
+        (np.maximum(0, 1 - abs(offsets - c)) * np.exp(-(offsets**2) / 8)).sum()
+        for c in (-1.5, -0.5, 0.5, 1.5)
+    ]
+    expected = np.outer(parts, parts).ravel()
+    expected = np.minimum(expected, 0.2 * np.linalg.norm(expected))
+    expected = np.rint(512 * expected / np.linalg.norm(expected))
+    np.testing.assert_array_equal(turns[0].reshape(16, 8)[:, 0], expected)
+
+
+def test_sizes_and_images_do_not_mix(rng):
+    images = rng.integers(0, 256, (3, 30, 41)).astype(np.uint8)
+    rows, cols, sizes = np.arange(2, 30, 6), np.arange(0, 41, 7), (5.0, 1.5, 3.0)
+    together = descriptors(images, rows, cols, sizes)
+    for i, s in np.ndindex(3, 3):
+        alone = descriptors(images[i : i + 1], rows, cols, sizes[s : s + 1])
+        np.testing.assert_array_equal(together[i, s], alone[0, 0])
+
+
+@pytest.mark.parametrize("level", [0, 200])
+def test_flat_images_have_zeros(level):
+    assert not descriptors(np.full((1, 20, 20), level, np.uint8), np.arange(20), np.arange(20), (4.0,)).any()
+
+
+def test_memory_outside_is_never_touched(rng):
+    image = rng.integers(0, 256, (1, 12, 12)).astype(np.uint8)
+    for rows, cols, shape in [
+        ([0, 12], [0], (1, 1, 2, 1, 128)),
+        ([0], [-1], (1, 1, 1, 1, 128)),
+        ([0], [0], (1, 128)),
+    ]:
+        with pytest.raises(AssertionError):
+            dense_descriptors(image, np.array(rows), np.array(cols), (4.0,), np.empty(shape, np.float32))
