@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from featbench.extractors.color_histogram import ColorHistogram
     from featbench.extractors.color_moments import ColorMoments
     from featbench.extractors.concat import Concat
+    from featbench.extractors.filter_bank import FilterBank
     from featbench.extractors.gist import GIST
     from featbench.extractors.hog import HOG
     from featbench.extractors.lbp import LBP
@@ -29,6 +30,7 @@ __all__ = [
     "ColorHistogram",
     "ColorMoments",
     "Concat",
+    "FilterBank",
     "HueHistogram",
     "RawPixels",
 ]
@@ -44,6 +46,7 @@ EXTRACTORS = PluginTable(
         "lbp": "featbench.extractors.lbp:LBP",
         "sift": "featbench.extractors.sift:SIFT",
         "gist": "featbench.extractors.gist:GIST",
+        "filter_bank": "featbench.extractors.filter_bank:FilterBank",
         "concat": "featbench.extractors.concat:Concat",
     },
 )
