@@ -1,6 +1,7 @@
 """Write the page and the picture of every extractor from its docstring and its `pictures()`: python docs/make_pages.py.
 
-``docs/extractors/<name>.md`` and ``.jpg`` are made whole; of ``docs/extractors.md`` the table below the marker.
+``docs/extractors/<name>.md`` and ``.jpg`` are made whole; of ``docs/extractors.md`` and ``docs/maps.md``, the page of
+all feature maps, what stands below the marker.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from skimage.data import chelsea, coffee
 
 from featbench.docstrings import read_docstring
 from featbench.extractors import EXTRACTORS, HOG, Concat, HueHistogram
+from featbench.maps import MAPS
 from featbench.types import ImageArray
 
 DOCS = Path(__file__).parent
 INDEX = DOCS / "extractors.md"
+MAPS_PAGE = DOCS / "maps.md"
 MARKER = "<!-- From here on made from the docstrings by docs/make_pages.py; change those. -->\n"
 
 _SIDE = 160  # pixels of a photograph as the extractors get it
@@ -48,9 +51,7 @@ def make_index(old: str) -> str:
 def make_page(name: str) -> str:
     """Return the page of one extractor."""
     cls = EXTRACTORS.load(name)
-    text = inspect.cleandoc(cls.__doc__ or "").replace("``", "`")
-    description, *pieces = re.split(r"(?m)^([A-Z][A-Za-z ]+)\n-{3,}\n", text)
-    sections = dict(zip(pieces[::2], pieces[1::2], strict=True))
+    description, sections = _sections(cls)
     head = f"<!-- Made by docs/make_pages.py from the docstring of {cls.__module__}.{cls.__name__}; change that. -->"
     parts = [f"{head}\n\n# `{name}` – {cls.__name__}\n", description]
     if shown := list(pictures(name)):
@@ -64,6 +65,31 @@ def make_page(name: str) -> str:
         parts.append("```pycon\n" + sections["Examples"].strip() + "\n```")
     parts.append("[All extractors](../extractors.md)")
     return "\n".join(part.rstrip() + "\n" for part in parts if part.strip())
+
+
+def make_maps(old: str) -> str:
+    """Return the page of all feature maps; its introduction stays as it was."""
+    parts = [old.split(MARKER)[0] + MARKER]
+    for name, row in MAPS.rows().items():
+        if row.distribution != "featbench":
+            continue
+        cls = MAPS.load(name)
+        description, sections = _sections(cls)
+        parts += [f"## `{name}` – {cls.__name__}\n", description]
+        if "Parameters" in sections:
+            parts.append(_parameters(cls, sections["Parameters"]))
+        parts.append(sections.get("Notes", ""))
+        if "References" in sections:
+            parts.append("From: " + sections["References"])
+        parts.append("```pycon\n" + sections["Examples"].strip() + "\n```")
+    return "\n".join(part.rstrip() + "\n" for part in parts if part.strip())
+
+
+def _sections(cls: type) -> tuple[str, dict[str, str]]:
+    """Return what a docstring says before its first heading, and under each."""
+    text = inspect.cleandoc(cls.__doc__ or "").replace("``", "`")
+    description, *pieces = re.split(r"(?m)^([A-Z][A-Za-z ]+)\n-{3,}\n", text)
+    return description, dict(zip(pieces[::2], pieces[1::2], strict=True))
 
 
 def _parameters(cls: type, text: str) -> str:
@@ -115,6 +141,7 @@ def make_picture(name: str) -> ImageArray:
 if __name__ == "__main__":
     (DOCS / "extractors").mkdir(exist_ok=True)
     INDEX.write_text(make_index(INDEX.read_text(encoding="utf-8")), encoding="utf-8")
+    MAPS_PAGE.write_text(make_maps(MAPS_PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     for name in names():
         (DOCS / "extractors" / f"{name}.md").write_text(make_page(name), encoding="utf-8")
         if pictures(name):

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from featbench.testing.classifiers import check_classifier
     from featbench.testing.extractors import check_extractor
+    from featbench.testing.maps import check_map
 
-__all__ = ["check_classifier", "check_extractor"]
+__all__ = ["check_classifier", "check_extractor", "check_map"]
 
 
 def __getattr__(name: str) -> Any:
@@ -28,4 +29,8 @@ def __getattr__(name: str) -> Any:
         from featbench.testing.extractors import check_extractor
 
         return check_extractor
+    if name == "check_map":
+        from featbench.testing.maps import check_map
+
+        return check_map
     raise AttributeError(f"module 'featbench.testing' has no attribute {name!r}")
