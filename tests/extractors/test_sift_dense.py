@@ -17,6 +17,9 @@ def descriptors(images, rows, cols, sizes):
 
 
 def opencv(image, rows, cols, size):
+    """OpenCV's descriptors. Version 4.10 writes beyond its buffer where they cover less than 128 pixels (its issue 26139)."""
+    assert size > 1.1
+    assert np.hypot(*image.shape) > 6
     points = [cv2.KeyPoint(float(c), float(r), size, 0, 0, 0) for r in rows for c in cols]
     return cv2.SIFT.create().compute(image, points)[1].reshape(len(rows), len(cols), 128)
 
@@ -34,13 +37,12 @@ def by_definition(image, row, col, size):
             dx, dy = smooth[y, x + 1] - smooth[y, x - 1], smooth[y - 1, x] - smooth[y + 1, x]
             down, across = (y - row) / (1.5 * size), (x - col) / (1.5 * size)
             vote = np.hypot(dx, dy) * np.exp(-(down**2 + across**2) / 8)
-            angle = np.arctan2(dy, dx) % (2 * np.pi) * 4 / np.pi
-            for i, j, k in np.ndindex(4, 4, 8):
-                off = abs(angle - k)
-                shares = 1 - np.abs([down + 1.5 - i, across + 1.5 - j, min(off, 8 - off)])
-                histogram[i, j, k] += vote * np.prod(np.maximum(shares, 0))
+            off = np.abs(np.arctan2(dy, dx) % (2 * np.pi) * 4 / np.pi - np.arange(8))
+            offs = (down + 1.5 - np.arange(4), across + 1.5 - np.arange(4), np.minimum(off, 8 - off))
+            shares = (np.maximum(1 - np.abs(off), 0) for off in offs)
+            histogram += vote * np.einsum("i,j,k", *shares)
     limited = np.minimum(histogram, 0.2 * np.linalg.norm(histogram)).ravel()
-    return np.minimum(np.rint(limited * 512 / np.linalg.norm(limited)), 255)
+    return np.minimum(np.rint(limited * 512 / max(np.linalg.norm(limited), 1e-7)), 255)
 
 
 def photograph(kind, shape):
@@ -50,7 +52,7 @@ def photograph(kind, shape):
 
 @pytest.mark.parametrize("kind", ["astronaut", "chelsea", "noise", "drawing"])
 @pytest.mark.parametrize(
-    ("shape", "size"), [((128, 128), 4.0), ((61, 90), 8 / 3), ((50, 33), 1.0), ((47, 70), 9.7)]
+    ("shape", "size"), [((128, 128), 4.0), ((61, 90), 8 / 3), ((50, 33), 1.2), ((47, 70), 9.7)]
 )
 def test_descriptors_equal_opencv(rng, kind, shape, size):
     if kind == "noise":
@@ -67,13 +69,14 @@ def test_descriptors_equal_opencv(rng, kind, shape, size):
     assert ours.any()
 
 
-def test_border_pixels_and_images_smaller_than_a_descriptor(rng):
-    for shape in [(3, 3), (3, 20), (9, 4), (5, 5)]:
-        image = rng.integers(0, 256, shape).astype(np.uint8)
-        rows, cols = np.arange(shape[0]), np.arange(shape[1])
-        for size in (1.0, 4.0, 40.0):
-            ours = descriptors(image[None], rows, cols, (size,))[0, 0]
-            assert np.abs(ours - opencv(image, rows, cols, size)).max() <= 1
+@pytest.mark.parametrize("shape", [(3, 3), (3, 20), (9, 4), (5, 6)])
+@pytest.mark.parametrize("size", [1.0, 4.0, 40.0])
+def test_border_pixels_and_images_smaller_than_a_descriptor(rng, shape, size):
+    image = rng.integers(0, 256, shape).astype(np.uint8)
+    rows, cols = np.arange(0, shape[0], 2), np.arange(0, shape[1], 3)
+    ours = descriptors(image[None], rows, cols, (size,))[0, 0]
+    expected = np.array([[by_definition(image, r, c, size) for c in cols] for r in rows])
+    assert np.abs(ours - expected).max() <= 1
 
 
 def test_descriptors_equal_their_definition(rng):
