@@ -7,8 +7,9 @@ they hold is kept in the data and disarmed where it is shown.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
-__all__ = ["counted", "csv_cell", "markdown_cell", "printable"]
+__all__ = ["counted", "csv_cell", "first_few", "markdown_cell", "printable"]
 
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~!"})
 
@@ -39,6 +40,12 @@ def csv_cell(text: str) -> str:
 def markdown_cell(text: str) -> str:
     """Return `text` for a cell of a Markdown table, its markup escaped."""
     return printable(text).translate(_MARKDOWN)
+
+
+def first_few(sentences: Sequence[str], most: int = 3) -> str:
+    """Return the first of many sentences, and how many more there are."""
+    more = f"; and {len(sentences) - most} more" if len(sentences) > most else ""
+    return "; ".join(sentences[:most]) + more
 
 
 def counted(n: int, one: str, several: str = "") -> str:

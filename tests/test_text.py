@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featbench.text import csv_cell, markdown_cell, printable
+from featbench.text import csv_cell, first_few, markdown_cell, printable
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,8 @@ def test_csv_survives_any_text(text: str) -> None:
 
 def test_markdown_is_escaped() -> None:
     assert markdown_cell("<script>|[/red]*") == "\\<script\\>\\|\\[/red\\]\\*"
+
+
+def test_the_first_few_are_named_and_the_rest_are_counted() -> None:
+    assert first_few(["a", "b", "c"]) == "a; b; c"
+    assert first_few(["a", "b", "c", "d", "e"]) == "a; b; c; and 2 more"

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from featbench.cli import compare, data, env, init, listing, report, run, schema, trying
+from featbench.cli import compare, data, env, extract, init, listing, report, run, schema, trying
 from featbench.cli.console import print_error
 from featbench.errors import FeatbenchError
 
@@ -47,6 +47,7 @@ def _root(
 
 app.command("run")(run.run)
 app.command("try")(trying.try_folder)
+app.command("extract")(extract.extract)
 app.command("init")(init.init)
 app.command("list")(listing.list_plugins)
 app.command("info")(listing.info)

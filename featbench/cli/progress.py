@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,10 @@ from featbench.text import printable
 if TYPE_CHECKING:
     from featbench.config import Cell
 
-__all__ = ["Estimate", "TerminalProgress"]
+__all__ = ["Estimate", "FileProgress", "TerminalProgress", "spoken"]
+
+# Without a terminal, seconds between two lines about files.
+_LINE_EVERY_S = 10.0
 
 
 class Estimate:
@@ -102,6 +106,55 @@ class TerminalProgress:
             what = "already there" if reused else f"{record['status']} in {seconds:.1f} s"
             line = f"[{self._n_done}/{self._n}] {cell.label}: {what}{'; ' + told if told else ''}"
             self._console.print(printable(line), markup=False, soft_wrap=True)
+
+    def end(self) -> None:
+        """Clear the line."""
+        self._bar.stop()
+
+
+class FileProgress:
+    """A line that moves with every chunk of files on a terminal; elsewhere a line every ten seconds."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[told]}", markup=False),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("starting", total=None, told="")
+        self._n = self._first = 0
+        self._start = self._spoke = time.monotonic()
+
+    def begin(self, n_files: int, n_done: int) -> None:
+        """Start the line, where an earlier sitting left off."""
+        self._n, self._first = n_files, n_done
+        self._bar.update(self._task, total=n_files, completed=n_done)
+        if self._console.is_terminal:
+            self._bar.start()
+
+    def stage(self, text: str) -> None:
+        """Show what is being worked on."""
+        self._bar.update(self._task, description=text)
+        self._start = time.monotonic()
+
+    def advance(self, n_done: int, n_left_out: int) -> None:
+        """Move on to so many files."""
+        now = time.monotonic()
+        speed = (n_done - self._first) / max(now - self._start, 1e-9)
+        told = f"{speed:,.0f} images/s"
+        if n_done < self._n:
+            told += f", about {spoken((self._n - n_done) / speed)} left"
+        if n_left_out:
+            told += f", {n_left_out:,} cannot be used"
+        self._bar.update(self._task, completed=n_done, told=told)
+        if not self._console.is_terminal and now - self._spoke >= _LINE_EVERY_S:
+            self._spoke = now
+            self._console.print(f"[{n_done:,}/{self._n:,}] {told}", markup=False, soft_wrap=True)
 
     def end(self) -> None:
         """Clear the line."""

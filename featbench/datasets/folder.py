@@ -20,6 +20,7 @@ from featbench.errors import DataError, Shown, must_be
 from featbench.images import ImageBatch
 from featbench.imagesets import Dataset, DatasetLoader, ImageSet
 from featbench.parameters import Bounds
+from featbench.text import first_few
 from featbench.types import Groups, ImageArray, Indices, Labels
 
 __all__ = ["Folder"]
@@ -81,7 +82,7 @@ class Folder(DatasetLoader):
         images, good = self._decode(entries, listing.problems)
         self._refuse(listing.problems)
         if listing.problems:
-            notes.append(f"files left out: {len(listing.problems)}: {_some(listing.problems)}")
+            notes.append(f"files left out: {len(listing.problems)}: {first_few(listing.problems)}")
         if isinstance(images, FileImages):
             notes.append("images stay in their files: the times of extraction include decoding")
         entries = [entries[row] for row in good]
@@ -112,7 +113,7 @@ class Folder(DatasetLoader):
 
     def _refuse(self, problems: Sequence[str]) -> None:
         if problems and self.on_error == "stop":
-            raise DataError(f"{_some(problems)}. Mend or remove what is named, or set on_error: skip.")
+            raise DataError(f"{first_few(problems)}. Mend or remove what is named, or set on_error: skip.")
 
     def _decode(self, entries: Sequence[Entry], problems: list[str]) -> tuple[ImageBatch, Indices]:
         """Decode what can be decoded; return the images, the rows that they are, and add to the problems."""
@@ -133,12 +134,6 @@ class Folder(DatasetLoader):
             kept = [paths[row] for row in rows]
             return FileImages(kept, self.size, self.resize, self.max_pixels), rows
         return (pixels if good.all() else pixels[rows]), rows
-
-
-def _some(problems: Sequence[str]) -> str:
-    """Name the first problems, and count the others."""
-    named = "; ".join(problems[:3])
-    return named + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")
 
 
 def _drawn(entries: list[Entry], most: int | None, seed: int) -> list[Entry]:
