@@ -16,8 +16,8 @@ from PIL import Image
 from skimage.data import chelsea, coffee
 
 from featbench.docstrings import read_docstring
-from featbench.extractors import EXTRACTORS, HOG, Concat, HueHistogram
-from featbench.maps import MAPS
+from featbench.extractors import EXTRACTORS, HOG, Concat, HueHistogram, Mapped
+from featbench.maps import L2, MAPS, Power
 from featbench.types import ImageArray
 
 DOCS = Path(__file__).parent
@@ -105,6 +105,8 @@ def _parameters(cls: type, text: str) -> str:
 def example(name: str) -> object:
     """Return an unfitted extractor with its defaults."""
     cls = EXTRACTORS.load(name)
+    if cls is Mapped:
+        return cls(HOG(), [Power(), L2()])
     return cls([HOG(), HueHistogram()]) if cls is Concat else cls()
 
 

@@ -37,6 +37,9 @@ import numpy
 images = numpy.zeros((2, 16, 16, 3), numpy.uint8)
 parts = [HOG(), HueHistogram(), RawPixels(), ColorHistogram(), ColorMoments(), LBP(), GIST()]
 Concat(parts).fit_transform(images)
+from featbench.extractors import Mapped
+from featbench.maps import L2, PCA, Power, Whiten
+Mapped(HOG(), [Power(), PCA(components=2), Whiten(), L2()]).fit_transform(images)
 heavy = {"pydantic", "pandas", "cv2", "skimage", "matplotlib", "joblib", "torch", "typer"}
 print(*sorted((heavy & set(sys.modules)) - before))
 """

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from featbench.extractors.gist import GIST
     from featbench.extractors.hog import HOG
     from featbench.extractors.lbp import LBP
+    from featbench.extractors.mapped import Mapped
     from featbench.extractors.raw import RawPixels
     from featbench.extractors.sift import SIFT
 
@@ -32,6 +33,7 @@ __all__ = [
     "Concat",
     "FilterBank",
     "HueHistogram",
+    "Mapped",
     "RawPixels",
 ]
 
@@ -48,6 +50,7 @@ EXTRACTORS = PluginTable(
         "gist": "featbench.extractors.gist:GIST",
         "filter_bank": "featbench.extractors.filter_bank:FilterBank",
         "concat": "featbench.extractors.concat:Concat",
+        "mapped": "featbench.extractors.mapped:Mapped",
     },
 )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from sklearn.base import clone
 from featbench.base import Extractor
 from featbench.errors import InputError, must_be
 from featbench.extractors import EXTRACTORS
+from featbench.extractors.named_parts import NamedParts, default_name
 from featbench.images import take
 from featbench.parameters import check_parameters
 from featbench.types import AnyArray, FeatureMatrix, ImageArray
@@ -23,7 +24,7 @@ _SAMPLE = 1000  # training images that the scales are learned from: a total vari
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Concat(Extractor):
+class Concat(NamedParts, Extractor):
     """Several extractors' features, one after another in a longer row.
 
     Parameters
@@ -74,26 +75,6 @@ class Concat(Extractor):
         """Whether images may differ in size: where every part takes such."""
         return all(part.any_size for _, part in self._named())
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters; with `deep`, the parts by name and their parameters as well."""
-        params: dict[str, Any] = super().get_params(deep=False)
-        if deep:
-            for name, part in self._named():
-                params[name] = part
-                params.update({f"{name}__{key}": value for key, value in part.get_params().items()})
-        return params
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters, replace a part by its name, or set a part's own (``hog__cell=4``)."""
-        if "parts" in params:
-            self.parts = params.pop("parts")
-        named = self._named()
-        renewed = [(name, params.pop(name, part)) for name, part in named]
-        if any(new is not old for (_, new), (_, old) in zip(renewed, named, strict=True)):
-            self.parts = renewed
-        super().set_params(**params)
-        return self
-
     def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:
         """Return the parts' names, ``fine__hog[…]`` where a part is not called what its features are."""
         names: list[str] = []
@@ -122,12 +103,15 @@ class Concat(Extractor):
                 remedy = "Write an instance, such as HOG()."
                 raise InputError(must_be("Concat", "each part", "an Extractor", part, remedy))
             taken = [other for other, _ in named]
-            name = _default_name(part, taken) if name is None else name
+            name = default_name(part, EXTRACTORS, taken) if name is None else name
             if not isinstance(name, str) or name in taken or name in ("parts", "scale") or "__" in name:
                 constraint = "text, unique, none of 'parts' and 'scale', and without '__'"
                 raise InputError(must_be("Concat", "the name of a part", constraint, name))
             named.append((name, part))
         return named
+
+    def _replace(self, named: Sequence[tuple[str, Extractor]]) -> None:
+        self.parts = list(named)
 
     def _n_features(self, shape: tuple[int, ...]) -> int:
         total = 0
@@ -152,13 +136,6 @@ class Concat(Extractor):
             np.multiply(np.asarray(part.transform(images)), scale, out=features[:, start:stop])
             start = stop
         return features
-
-
-def _default_name(part: Extractor, taken: Iterable[str]) -> str:
-    """Return the registered name of a part's class, with a number where it is taken."""
-    name = EXTRACTORS.name_of(type(part)) or type(part).__name__.lower()
-    candidates = (name if k == 1 else f"{name}{k}" for k in range(1, len(list(taken)) + 2))
-    return next(candidate for candidate in candidates if candidate not in taken)
 
 
 def _unit_variance(features: NDArray[np.float32]) -> float:

@@ -18,6 +18,7 @@ from featbench.descriptors import LocalDescriptors
 from featbench.docstrings import read_docstring
 from featbench.extractors import EXTRACTORS, HOG, HueHistogram
 from featbench.images import ImageSource
+from featbench.maps import L2, Power
 from featbench.numerics.threads import n_threads
 from featbench.parameters import Bounds
 from featbench.testing import check_extractor
@@ -29,7 +30,10 @@ JPEG_LOSS = 8
 OWN = sorted(name for name, row in EXTRACTORS.rows().items() if row.distribution == "featbench")
 
 # What cannot be made without arguments; parameters beyond the defaults are for the extractor's own tests.
-MADE = {"concat": lambda cls: cls([HOG(), HueHistogram()])}
+MADE = {
+    "concat": lambda cls: cls([HOG(), HueHistogram()]),
+    "mapped": lambda cls: cls(HOG(), [Power(), L2()]),
+}
 
 
 @pytest.mark.parametrize("name", OWN)

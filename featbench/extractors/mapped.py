@@ -1,0 +1,173 @@
+"""An extractor and the feature maps that follow it, as one extractor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from featbench.base import Extractor, FeatureMap
+from featbench.descriptors import LocalDescriptors
+from featbench.errors import InputError, must_be
+from featbench.extractors import EXTRACTORS
+from featbench.extractors.named_parts import NamedParts, default_name
+from featbench.images import ImageBatch, chunks, take
+from featbench.maps import MAPS
+from featbench.parameters import check_parameters
+from featbench.types import AnyArray, FeatureMatrix, ImageArray
+
+__all__ = ["Mapped"]
+
+_LEARNED_FROM = 2**27  # numbers in the rows that maps learn from: 512 MB
+
+# Images that go through all maps together, so that rows between two maps are never there for all images.
+_CHUNK = 2048
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Mapped(NamedParts, Extractor):
+    """An extractor's features, taken through one or more feature maps.
+
+    Parameters
+    ----------
+    extractor : Extractor
+        What makes the features.
+    maps : list of FeatureMap, or of (str, FeatureMap)
+        What they are taken through, in this order. The extractor, and a map without a name, get the
+        registered one of their class (``pca``), and a number where that is taken (``pca2``). Names reach into
+        them: ``set_params(hog__cell=4, pca__components=32)``.
+
+    Attributes
+    ----------
+    extractor_ : Extractor
+        The fitted clone.
+    maps_ : list of (str, FeatureMap)
+        Those of the maps.
+
+    Notes
+    -----
+    Maps learn from the features of all training images, each from what the one before it makes of them; where a
+    row is so long that the rows of all images would take more than 512 MB, from those of as many images, evenly
+    spaced in their order, as take that, 1,000 at the least. Labels are read where the extractor reads them.
+    Pictures and local descriptors are the extractor's.
+
+    In an experiment file `maps` stands beside an extractor: ``{name: hog, maps: [power, l2]}``.
+
+    Examples
+    --------
+    >>> from featbench.extractors import HOG, Mapped
+    >>> from featbench.maps import L2, PCA
+    >>> Mapped(HOG(), [PCA(), L2()]).set_params(hog__cell=4, pca__components=32)
+    Mapped(extractor=HOG(cell=4), maps=[PCA(components=32), L2()])
+    """
+
+    extractor: Any = field(kw_only=False)
+    maps: list[Any] = field(kw_only=False)
+
+    @property
+    def uses_labels(self) -> bool:  # type: ignore[override]
+        """Whether the extractor's `fit` reads labels; maps never do."""
+        return bool(self.extractor.uses_labels)
+
+    @property
+    def any_size(self) -> bool:  # type: ignore[override]
+        """Whether images may differ in size: where the extractor takes such."""
+        return bool(self.extractor.any_size)
+
+    @property
+    def describes(self) -> bool:  # type: ignore[override]
+        """Whether the extractor has local descriptors."""
+        return bool(self.extractor.describes)
+
+    def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:
+        """Return the last map's names: the extractor's, as long as maps keep the meaning of columns."""
+        names = self.extractor_.get_feature_names_out(input_features)
+        for _, fitted in self.maps_:
+            names = fitted.get_feature_names_out(names)
+        return np.asarray(names, dtype=object)
+
+    def pictures(self, images: ImageArray) -> dict[str, AnyArray]:
+        """Return the extractor's pictures."""
+        shown: dict[str, AnyArray] = getattr(self, "extractor_", self.extractor).pictures(images)
+        return shown
+
+    def _describe(self, images: ImageArray) -> LocalDescriptors:
+        found: LocalDescriptors = self.extractor._describe(images)
+        return found
+
+    def _named(self) -> list[tuple[str, Any]]:
+        """Return the extractor and the maps with their names, or say what is wrong with them."""
+        if not isinstance(self.extractor, Extractor):
+            remedy = "Write an instance, such as HOG()."
+            raise InputError(must_be("Mapped", "extractor", "an Extractor", self.extractor, remedy))
+        if not isinstance(self.maps, (list, tuple)) or not self.maps:
+            raise InputError(must_be("Mapped", "maps", "a list of one feature map or more", self.maps))
+        named: list[tuple[str, Any]] = [(default_name(self.extractor, EXTRACTORS, ()), self.extractor)]
+        for entry in self.maps:
+            name, feature_map = entry if isinstance(entry, tuple) and len(entry) == 2 else (None, entry)
+            if not isinstance(feature_map, FeatureMap):
+                remedy = "Write an instance, such as PCA()."
+                raise InputError(must_be("Mapped", "each map", "a FeatureMap", feature_map, remedy))
+            taken = [other for other, _ in named]
+            name = default_name(feature_map, MAPS, taken) if name is None else name
+            if not isinstance(name, str) or name in taken or name in ("extractor", "maps") or "__" in name:
+                constraint = f"text, unique, none of 'extractor', 'maps' and {taken[0]!r}, and without '__'"
+                raise InputError(must_be("Mapped", "the name of a map", constraint, name))
+            named.append((name, feature_map))
+        return named
+
+    def _replace(self, named: Sequence[tuple[str, Any]]) -> None:
+        (_, self.extractor), *maps = named
+        self.maps = maps
+
+    def _n_features(self, shape: tuple[int, ...]) -> int:
+        (_, extractor), *maps = self._named()
+        for part in (extractor, *(feature_map for _, feature_map in maps)):
+            check_parameters(part)
+        return _lengths(extractor._n_features(shape), maps)[-1]
+
+    def _fit(self, images: ImageBatch | list[ImageArray], y: AnyArray | None) -> None:
+        (_, extractor), *maps = self._named()
+        self.extractor_: Extractor = clone(extractor).fit(images, y)
+        lengths = _lengths(self.extractor_.n_features_out_, maps)
+        # Maps after the last one that learns need only be told how long a row is.
+        learning = max((i + 1 for i, (_, feature_map) in enumerate(maps) if feature_map.learns), default=0)
+        if learning:
+            sample = _sample(images, max(1000, _LEARNED_FROM // max(lengths[:learning])))
+            rows = np.asarray(self.extractor_.transform(sample))
+        self.maps_: list[tuple[str, FeatureMap]] = []
+        for i, (name, feature_map) in enumerate(maps):
+            if i >= learning:
+                rows = np.empty((0, lengths[i]), dtype=np.float32)
+            fitted = clone(feature_map).fit(rows)
+            self.maps_.append((name, fitted))
+            if i + 1 < learning:
+                rows = np.asarray(fitted.transform(rows))
+
+    def _extract(self, images: ImageArray) -> FeatureMatrix:
+        features = np.empty((len(images), self.n_features_out_), dtype=np.float32)
+        start = 0
+        for chunk in chunks(images, _CHUNK):
+            rows = np.asarray(self.extractor_.transform(chunk))
+            for _, fitted in self.maps_:
+                rows = np.asarray(fitted.transform(rows))
+            features[start : start + len(chunk)] = rows
+            start += len(chunk)
+        return features
+
+
+def _lengths(d: int, maps: Sequence[tuple[str, FeatureMap]]) -> list[int]:
+    """Return the length of a row before the first map and after each."""
+    return list(accumulate((step for _, step in maps), lambda d, step: step._n_out(d), initial=d))
+
+
+def _sample(images: ImageBatch | list[ImageArray], most: int) -> ImageBatch | list[ImageArray]:
+    """Return all images, or `most` of them, evenly spaced in their order."""
+    if len(images) <= most:
+        return images
+    chosen = np.linspace(0, len(images) - 1, most).astype(np.int64)
+    return [images[i] for i in chosen] if isinstance(images, list) else take(images, chosen)
