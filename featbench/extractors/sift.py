@@ -16,9 +16,10 @@ from featbench.errors import InputError, Shown, must_be
 from featbench.extractors.grids import cell_edges
 from featbench.extractors.hog_strokes import draw_strokes
 from featbench.extractors.raw import to_grey
-from featbench.extractors.sift_dense import DIMENSIONS, dense_descriptors
+from featbench.extractors.sift_dense import GridDescriber
 from featbench.extractors.sift_keypoints import detected_descriptors, draw_keypoints
 from featbench.extractors.sift_pooling import cells_of, pool
+from featbench.extractors.sift_sums import DIMENSIONS
 from featbench.images import check_images
 from featbench.numerics.threads import kernel, spread
 from featbench.parameters import Bounds, check_parameters
@@ -156,12 +157,13 @@ class SIFT(Extractor):
         batch = max(1, _BATCH_BYTES // (4 * DIMENSIONS * len(cells)))
 
         def dense(start: int, stop: int) -> None:
+            describer = GridDescriber(grey.shape[1], grey.shape[2], rows, cols, sizes)
             values = np.empty((min(batch, stop - start), len(cells), DIMENSIONS), dtype=np.float32)
             shape = (len(sizes), len(rows), len(cols), DIMENSIONS)
             for first in range(start, stop, batch):
                 last = min(first + batch, stop)
                 part = values[: last - first]
-                dense_descriptors(grey[first:last], rows, cols, sizes, part.reshape(-1, *shape))
+                describer.describe(grey[first:last], part.reshape(-1, *shape))
                 if self.root:
                     _take_roots(part.reshape(-1, DIMENSIONS))
                 pool(part, cells, features[first:last])
@@ -240,14 +242,12 @@ def dense_sift(
     grey, diameters = _grey(checked), estimator._sizes()
     rows, cols = (_centred(extent, step) for extent in grey.shape[1:])
     values = np.empty((len(grey), len(diameters), len(rows), len(cols), DIMENSIONS), dtype=np.float32)
-    batch = max(1, _BATCH_BYTES * len(values) // max(1, values.nbytes))
 
     def work(start: int, stop: int) -> None:
-        for first in range(start, stop, batch):
-            last = min(first + batch, stop)
-            dense_descriptors(grey[first:last], rows, cols, diameters, values[first:last])
-            if root:
-                _take_roots(values[first:last].reshape(-1, DIMENSIONS))
+        describer = GridDescriber(grey.shape[1], grey.shape[2], rows, cols, diameters)
+        describer.describe(grey[start:stop], values[start:stop])
+        if root:
+            _take_roots(values[start:stop].reshape(-1, DIMENSIONS))
 
     spread(work, len(grey))
     return values

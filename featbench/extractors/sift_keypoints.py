@@ -8,7 +8,7 @@ import numpy as np
 
 from featbench.descriptors import LocalDescriptors
 from featbench.extractors.raw import to_grey
-from featbench.extractors.sift_dense import DIMENSIONS
+from featbench.extractors.sift_sums import DIMENSIONS
 from featbench.types import ImageArray
 
 __all__ = ["detected_descriptors", "draw_keypoints"]

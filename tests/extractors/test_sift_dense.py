@@ -4,7 +4,7 @@ import pytest
 from skimage.data import astronaut, chelsea
 
 from featbench.extractors.raw import to_grey
-from featbench.extractors.sift_dense import dense_descriptors
+from featbench.extractors.sift_dense import GridDescriber
 
 # A sum that lies within rounding of a half may become the whole number on its other side.
 ROUNDED_ALIKE = 0.999
@@ -12,7 +12,7 @@ ROUNDED_ALIKE = 0.999
 
 def descriptors(images, rows, cols, sizes):
     values = np.empty((len(images), len(sizes), len(rows), len(cols), 128), dtype=np.float32)
-    dense_descriptors(images, rows, cols, sizes, values)
+    GridDescriber(*images.shape[1:], rows, cols, sizes).describe(images, values)
     return values
 
 
@@ -125,12 +125,24 @@ def test_flat_images_have_zeros(level):
     assert not descriptors(np.full((1, 20, 20), level, np.uint8), np.arange(20), np.arange(20), (4.0,)).any()
 
 
-def test_memory_outside_is_never_touched(rng):
-    image = rng.integers(0, 256, (1, 12, 12)).astype(np.uint8)
-    for rows, cols, shape in [
-        ([0, 12], [0], (1, 1, 2, 1, 128)),
-        ([0], [-1], (1, 1, 1, 1, 128)),
-        ([0], [0], (1, 128)),
-    ]:
-        with pytest.raises(AssertionError):
-            dense_descriptors(image, np.array(rows), np.array(cols), (4.0,), np.empty(shape, np.float32))
+def test_tall_images_are_described_in_bands(rng):
+    # More rows of points than are summed at a time, at uneven distances; three images, one after another.
+    images = rng.integers(0, 256, (3, 300, 260)).astype(np.uint8)
+    rows, cols = np.unique(rng.integers(0, 300, 120)), np.arange(0, 260, 40)
+    values = descriptors(images, rows, cols, (2.0, 9.0))
+    for image, value in zip(images, values, strict=True):
+        for s, size in enumerate((2.0, 9.0)):
+            assert np.abs(value[s] - opencv(image, rows, cols, size)).max() <= 1
+
+
+@pytest.mark.parametrize(("rows", "cols"), [([0, 12], [0]), ([0], [-1])])
+def test_points_outside_are_not_taken(rows, cols):
+    with pytest.raises(AssertionError):
+        GridDescriber(12, 12, np.array(rows), np.array(cols), (4.0,))
+
+
+@pytest.mark.parametrize("wrong", [np.empty((1, 1, 1, 1, 128)), np.empty((1, 1, 1, 2, 128), np.float32)])
+def test_wrong_memory_is_not_written(wrong):
+    describer = GridDescriber(12, 12, np.array([3]), np.array([3]), (4.0,))
+    with pytest.raises(AssertionError):
+        describer.describe(np.zeros((1, 12, 12), dtype=np.uint8), wrong)
