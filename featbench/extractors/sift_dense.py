@@ -27,14 +27,17 @@ class GridDescriber:
     height, width : int
         Of the images, in pixels, at least three.
     rows, cols : ndarray of int64
-        Where points are, in pixels.
+        Where points are, in pixels, in ascending order.
     sizes : sequence of float
         Diameters of points, in pixels.
     """
 
     def __init__(self, height: int, width: int, rows: Indices, cols: Indices, sizes: Sequence[float]) -> None:
         # What follows works on bare memory.
-        assert all(0 <= min(x) <= max(x) < extent for x, extent in ((rows, height), (cols, width)))
+        assert min(height, width) >= 3
+        for places, extent in ((rows, height), (cols, width)):
+            assert 0 <= places[0] <= places[-1] < extent
+            assert (np.diff(places) > 0).all()
         self._image, self._rows, self._cols = (height, width), rows, cols
         self._windows = windows(tuple(sizes))
         margin, padded = self._windows.margin, -(-width // 4) * 4

@@ -135,8 +135,8 @@ def test_tall_images_are_described_in_bands(rng):
             assert np.abs(value[s] - opencv(image, rows, cols, size)).max() <= 1
 
 
-@pytest.mark.parametrize(("rows", "cols"), [([0, 12], [0]), ([0], [-1])])
-def test_points_outside_are_not_taken(rows, cols):
+@pytest.mark.parametrize(("rows", "cols"), [([0, 12], [0]), ([0], [-1]), ([5, 3, 8], [0])])
+def test_points_outside_or_out_of_order_are_not_taken(rows, cols):
     with pytest.raises(AssertionError):
         GridDescriber(12, 12, np.array(rows), np.array(cols), (4.0,))
 
