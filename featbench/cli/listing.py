@@ -11,13 +11,14 @@ from featbench.cli.console import print_rows
 from featbench.datasets import DATASETS
 from featbench.errors import FeatbenchError, UnknownNameError
 from featbench.extractors import EXTRACTORS
+from featbench.maps import MAPS
 
 if TYPE_CHECKING:
     from featbench.plugins import PluginTable
 
 __all__ = ["info", "list_plugins"]
 
-_TABLES: tuple[PluginTable, ...] = (DATASETS, EXTRACTORS, CLASSIFIERS)
+_TABLES: tuple[PluginTable, ...] = (DATASETS, EXTRACTORS, MAPS, CLASSIFIERS)
 
 
 def list_plugins(
@@ -25,7 +26,7 @@ def list_plugins(
         bool, typer.Option("--check", help="Import each, and tell which fails and why.")
     ] = False,
 ) -> int:
-    """List data sets, extractors and classifiers, those of other packages too."""
+    """List data sets, extractors, feature maps and classifiers, those of other packages too."""
     headings = ["kind", "name", "from"]
     rows = []
     failed = False

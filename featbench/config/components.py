@@ -1,55 +1,46 @@
 """A plug-in as an experiment names it: a name, parameters, and for a classifier what to search.
 
-``hog``, ``{name: hog, cell: 8}`` and ``{concat: [hog, hue]}`` are the three ways to write one. Parameters
-are validated against the annotations of the plug-in's class; nothing is loaded and nothing computed.
+``hog``, ``{name: hog, cell: 8}`` and ``{concat: [hog, hue]}`` are the three ways to write one; beside an
+extractor may stand ``maps: [power, l2]``, the feature maps that follow it, each a plug-in itself.
+Parameters are validated against the annotations of the plug-in's class; nothing is loaded and nothing
+computed.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
-from pydantic.errors import PydanticSchemaGenerationError
 
 from featbench.classifiers import CLASSIFIERS
 from featbench.config.document import Document, KeyPath
+from featbench.config.validation import parameter_problems, parameters_of, shortened, unknown_key
 from featbench.datasets import DATASETS
-from featbench.errors import FeatbenchError, Shown, must_be, nearest
+from featbench.errors import FeatbenchError, Shown, must_be
 from featbench.extractors import EXTRACTORS
+from featbench.maps import MAPS
 from featbench.plugins import PluginTable
 
 __all__ = [
     "AUGMENTS",
     "TABLES",
     "Component",
-    "parameter_problems",
-    "parameters_of",
     "read_component",
-    "validation_problems",
 ]
-
-# What pydantic calls a type, in the words of a YAML file.
-_WORDS = {
-    "int_type": "an integer",
-    "int_from_float": "an integer",
-    "float_type": "a number",
-    "string_type": "text",
-    "bool_type": "true or false",
-    "list_type": "a list",
-    "too_short": "a longer list",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
-    "dataclass_type": "a mapping",
-}
 
 # What may be done to training images: nothing, or each is joined by its mirror image.
 AUGMENTS = ("none", "flip")
 
-TABLES: dict[str, PluginTable] = {"dataset": DATASETS, "extractor": EXTRACTORS, "classifier": CLASSIFIERS}
+TABLES: dict[str, PluginTable] = {
+    "dataset": DATASETS,
+    "extractor": EXTRACTORS,
+    "map": MAPS,
+    "classifier": CLASSIFIERS,
+}
+
+# What may stand beside a plug-in's parameters.
+_BESIDE = {"extractor": ("augment", "maps"), "classifier": ("search",)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +50,7 @@ class Component:
     Attributes
     ----------
     kind : str
-        ``"dataset"``, ``"extractor"`` or ``"classifier"``.
+        ``"dataset"``, ``"extractor"``, ``"map"`` or ``"classifier"``.
     name : str
         Its registered name.
     params : dict
@@ -70,6 +61,8 @@ class Component:
         The search space as written beside a classifier, or None.
     augment : str
         One of `AUGMENTS`, written beside an extractor.
+    maps : tuple of Component
+        The feature maps that follow an extractor.
     """
 
     kind: str
@@ -78,15 +71,19 @@ class Component:
     parts: tuple[Component, ...] = ()
     search: Mapping[str, Any] | None = None
     augment: str = "none"
+    maps: tuple[Component, ...] = ()
 
     @property
     def label(self) -> str:
         """A short name for tables: the plug-in with the parameters that differ from its defaults."""
-        name = " & ".join(part.label for part in self.parts) or self.name
+        parts = [f"({part.label})" if part.maps else part.label for part in self.parts]
         defaults = {p: spec.default for p, spec in parameters_of(self.cls).items()}
-        told = [f"{k}={_short(v)}" for k, v in self.params.items() if v != defaults.get(k)]
-        label = f"{name}({', '.join(told)})" if told else name
-        return label if self.augment == "none" else f"{label} + flips"
+        told = [f"{k}={shortened(v)}" for k, v in self.params.items() if v != defaults.get(k)]
+        label = " & ".join(parts) or self.name
+        label = f"{label}({', '.join(told)})" if told else label
+        label = f"({label})" if parts and self.maps else label
+        label = label if self.augment == "none" else f"{label} + flips"
+        return " → ".join([label, *(step.label for step in self.maps)])
 
     @property
     def cls(self) -> type[Any]:
@@ -98,22 +95,20 @@ class Component:
         parameters = dict(self.params)
         if seed is not None and "random_state" in parameters_of(self.cls):
             parameters.setdefault("random_state", seed)
-        if self.parts:
-            return self.cls([part.build(seed) for part in self.parts], **parameters)
-        return self.cls(**parameters)
+        parts = [[part.build(seed) for part in self.parts]] if self.parts else []
+        plugin = self.cls(*parts, **parameters)
+        if self.maps:
+            return EXTRACTORS.load("mapped")(plugin, [step.build(seed) for step in self.maps])
+        return plugin
 
     def spec(self) -> dict[str, Any]:
         """Return the component as an experiment file would write it, in JSON's types."""
-        told = {} if self.augment == "none" else {"augment": self.augment}
+        told: dict[str, Any] = {} if self.augment == "none" else {"augment": self.augment}
+        if self.maps:
+            told["maps"] = [step.spec() for step in self.maps]
         if self.parts:
             return {"concat": [part.spec() for part in self.parts], **self.params, **told}
         return {"name": self.name, **self.params, **told}
-
-
-def parameters_of(cls: type[Any]) -> dict[str, inspect.Parameter]:
-    """Return the constructor's parameters by name."""
-    skipped = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
-    return {n: p for n, p in inspect.signature(cls).parameters.items() if p.kind not in skipped}
 
 
 def read_component(
@@ -153,7 +148,7 @@ def read_component(
 def _read_extractor(
     document: Document, path: KeyPath, value: dict[str, Any], problems: list[str]
 ) -> Component | None:
-    """Read an extractor, or several joined, with what is done to its training images."""
+    """Read an extractor, or several joined, with its feature maps and what is done to its training images."""
     augment = value.get("augment", "none")
     place = document.where((*path, "augment"))
     if augment not in AUGMENTS:
@@ -162,12 +157,26 @@ def _read_extractor(
         problems.append(
             f"{place}: a part has no 'augment' of its own. Write it beside 'concat', for all parts."
         )
-    plain = {k: v for k, v in value.items() if k != "augment"}
+    maps = _read_maps(document, (*path, "maps"), value["maps"], problems) if "maps" in value else ()
+    plain = {k: v for k, v in value.items() if k not in _BESIDE["extractor"]}
     if "concat" in value:
         component = _read_concat(document, path, plain, problems)
     else:
         component = _read_named(document, path, plain, "extractor", problems)
-    return component and dataclasses.replace(component, augment=augment)
+    if component is None or maps is None:
+        return None
+    return dataclasses.replace(component, augment=augment, maps=maps)
+
+
+def _read_maps(
+    document: Document, path: KeyPath, items: Any, problems: list[str]
+) -> tuple[Component, ...] | None:
+    if not isinstance(items, list) or not items:
+        wanted = "a list of one feature map or more, such as [power, l2]"
+        problems.append(must_be(document.where(path), "maps", wanted, items))
+        return None
+    maps = [read_component(document, (*path, i), item, "map", problems) for i, item in enumerate(items)]
+    return None if None in maps else tuple(step for step in maps if step)
 
 
 def _read_named(
@@ -179,13 +188,17 @@ def _read_named(
             must_be(document.where(path), f"the {kind}", "given by 'name'", Shown(", ".join(value)))
         )
         return None
+    if kind == "extractor" and name == "mapped":
+        remedy = "Write the maps beside the extractor: {name: hog, maps: [power, l2]}."
+        problems.append(must_be(document.where(path), "the extractor", "another than 'mapped'", name, remedy))
+        return None
     parameters = {k: v for k, v in value.items() if k != "name"}
     search = parameters.pop("search", None) if kind == "classifier" else None
     named = (*path, "name")
     known = _class(document, named if document.holds(named) else path, kind, name, problems)
     if known is None:
         return None
-    found = parameter_problems(document, path, known, parameters)
+    found = parameter_problems(document, path, known, parameters, _BESIDE.get(kind, ()))
     problems.extend(found)
     return None if found else Component(kind, name, parameters, search=search)
 
@@ -202,7 +215,8 @@ def _read_concat(
     parameters = {k: v for k, v in value.items() if k not in ("concat", "name")}
     cls = EXTRACTORS.load("concat")
     allowed = {n: p for n, p in parameters_of(cls).items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
-    wrong = [_unknown(document, (*path, k), k, allowed) for k in parameters if k not in allowed]
+    keys = {*allowed, *_BESIDE["extractor"]}
+    wrong = [unknown_key(document, (*path, k), k, keys) for k in parameters if k not in allowed]
     wrong = wrong or parameter_problems(document, path, cls, {"parts": [], **parameters})
     problems.extend(wrong)
     if wrong or None in parts:
@@ -216,68 +230,3 @@ def _class(document: Document, path: KeyPath, kind: str, name: str, problems: li
     except FeatbenchError as error:
         problems.append(str(error))
         return None
-
-
-def parameter_problems(
-    document: Document, path: KeyPath, cls: type[Any], parameters: dict[str, Any]
-) -> list[str]:
-    """Say what is wrong with the parameters of a plug-in; nothing where all is well."""
-    known = parameters_of(cls)
-    unknown = [_unknown(document, (*path, k), k, known) for k in parameters if k not in known]
-    try:
-        # Through JSON, so that a list may stand for a tuple while text never stands for a number.
-        TypeAdapter(cls).validate_json(json.dumps(parameters), strict=True)
-    except ValidationError as error:
-        return unknown + validation_problems(document, path, error)
-    except (PydanticSchemaGenerationError, TypeError):
-        pass  # a foreign class without usable annotations: it checks itself when it is fitted
-    return unknown
-
-
-def validation_problems(
-    document: Document, path: KeyPath, error: ValidationError, known: Iterable[str] = ()
-) -> list[str]:
-    """Turn what pydantic found into the project's sentences.
-
-    Parameters
-    ----------
-    document : Document
-        For the places.
-    path : KeyPath
-        Where the validated mapping stands.
-    error : ValidationError
-        What pydantic raised.
-    known : iterable of str
-        The keys that would have been right; unknown ones are passed over where it is empty.
-
-    Returns
-    -------
-    list of str
-    """
-    sentences: dict[str, None] = {}
-    for detail in error.errors():
-        if detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-            if known:
-                sentences[_unknown(document, (*path, *detail["loc"]), str(detail["loc"][-1]), known)] = None
-            continue
-        keys: KeyPath = ()
-        for key in detail["loc"]:  # which also names the branches of a union: they are no keys
-            keys = (*keys, key) if document.holds((*path, *keys, key)) else keys
-        place = document.where((*path, *keys))
-        if detail["type"] == "missing":
-            sentences[f"{document.where(path)}: {detail['loc'][-1]!r} is missing. Write it."] = None
-            continue
-        constraint = _WORDS.get(detail["type"]) or detail["msg"].removeprefix("Input should be ")
-        sentences[f"{place}: must be {constraint}; got {_short(detail['input'])}."] = None
-    return list(sentences)
-
-
-def _unknown(document: Document, path: KeyPath, key: str, known: Iterable[str]) -> str:
-    suggestion = nearest(key, known)
-    hint = f"Did you mean {suggestion!r}? " if suggestion else ""
-    return f"{document.where(path)}: unknown key {key!r}. {hint}Known: {', '.join(sorted(known)) or 'none'}."
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=repr)
-    return text if len(text) <= 60 else text[:57] + "..."

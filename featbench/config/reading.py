@@ -7,10 +7,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from featbench.config.components import Component, parameters_of, read_component, validation_problems
+from featbench.config.components import Component, read_component
 from featbench.config.document import Document, KeyPath
 from featbench.config.experiment import PLURALS, Experiment, Folds, Holdout, Selection, Settings, Timing
 from featbench.config.search import candidates_of, read_space
+from featbench.config.validation import parameters_of, validation_problems
 from featbench.errors import ConfigError, Shown, must_be, nearest
 from featbench.preprocessing import PREPROCESSORS
 

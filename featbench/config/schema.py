@@ -53,7 +53,7 @@ def experiment_schema() -> dict[str, Any]:
 
 
 def _kind(kind: str, definitions: dict[str, Any]) -> dict[str, Any]:
-    names = [name for name in TABLES[kind].rows() if name != "concat"]
+    names = [name for name in TABLES[kind].rows() if name not in ("concat", "mapped")]
     options: list[dict[str, Any]] = [{"enum": names}]
     for name in names:
         try:
@@ -65,7 +65,7 @@ def _kind(kind: str, definitions: dict[str, Any]) -> dict[str, Any]:
         options.append(_named(name, kind, cls, schema))
     if kind == "extractor":
         part = {"type": "array", "items": {"$ref": "#/$defs/extractor"}, "minItems": 2}
-        joined = {"concat": part, "augment": {"enum": list(AUGMENTS)}}
+        joined = {"concat": part, **_beside_extractor()}
         options.append({"type": "object", "properties": joined, "required": ["concat"]})
     return {"anyOf": options}
 
@@ -78,7 +78,7 @@ def _named(name: str, kind: str, cls: type[Any], schema: dict[str, Any]) -> dict
             described["description"] = documentation.parameters[parameter]
     properties = {"name": {"const": name}, **properties}
     if kind == "extractor":
-        properties["augment"] = {"enum": list(AUGMENTS)}
+        properties.update(_beside_extractor())
     if kind == "classifier":
         properties["search"] = {"$ref": "#/$defs/space"}
     return {
@@ -89,6 +89,11 @@ def _named(name: str, kind: str, cls: type[Any], schema: dict[str, Any]) -> dict
         "required": ["name", *schema.get("required", [])],
         "additionalProperties": False,
     }
+
+
+def _beside_extractor() -> dict[str, Any]:
+    maps = {"type": "array", "items": {"$ref": "#/$defs/map"}, "minItems": 1}
+    return {"maps": maps, "augment": {"enum": list(AUGMENTS)}}
 
 
 def _space() -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from featbench.config.components import Component, parameter_problems, parameters_of
+from featbench.config.components import Component
 from featbench.config.document import Document, KeyPath
+from featbench.config.validation import parameter_problems, parameters_of
 from featbench.errors import Shown, must_be, nearest
 
 __all__ = ["MAX_CANDIDATES", "candidates_of", "read_space"]

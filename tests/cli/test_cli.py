@@ -128,7 +128,7 @@ def test_list_names_every_plugin_and_imports_none(home: Path) -> None:
     """What would make it slow is what it must not import."""
     command = [sys.executable, "-X", "importtime", "-m", "featbench", "list"]
     done = subprocess.run(command, cwd=home, capture_output=True, text=True, check=True)
-    for name in ("photos", "hog", "concat", "knn", "svm", "softmax"):
+    for name in ("photos", "hog", "concat", "pca", "knn", "svm", "softmax"):
         assert f"\t{name}\t" in done.stdout
     for slow in ("numba", "pandas", "sklearn", "ruamel.yaml", "matplotlib", "scipy"):
         assert not [line for line in done.stderr.splitlines() if line.rpartition("|")[2].strip() == slow], (

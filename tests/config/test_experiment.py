@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from featbench.config import apply_overrides, load_experiment, packaged_configs, parse, read_experiment
+from featbench.config.components import read_component
 from featbench.config.experiment import Experiment
 from featbench.errors import ConfigError
 
@@ -55,6 +56,39 @@ seeds: [0, 1]
     assert "hog(cell=4) → standardize → knn(metric=l1)" in {c.label for c in cells}
 
 
+MAPPED = """{
+  concat: [{name: hog, cell: 4, maps: [power, {name: pca, components: 8, whiten: true}]}, hue],
+  scale: none, maps: [{name: fourier, gamma: 0.5}], augment: flip }"""
+
+
+def test_maps_follow_an_extractor_a_part_or_a_concatenation() -> None:
+    mapped = read(BASE.replace("{name: hog, cell: 8}", MAPPED)).extractors[0]
+    assert mapped.label == (
+        "((hog(cell=4) → power → pca(components=8, whiten=true)) & hue(scale=none)) + flips → fourier(gamma=0.5)"
+    )
+    built = mapped.build(seed=7)
+    assert repr(built) == (
+        "Mapped(extractor=Concat(parts=[Mapped(extractor=HOG(cell=4),\n"
+        "                                      maps=[Power(),\n"
+        "                                            PCA(components=8, whiten=True)]),\n"
+        "                               HueHistogram()],\n"
+        "                        scale='none'),\n"
+        "       maps=[RandomFourier(gamma=0.5, random_state=7)])"
+    )
+    again = read_component(parse("", "x.yaml"), ("extractor",), mapped.spec(), "extractor", problems := [])
+    assert problems == []
+    assert again == mapped
+    plain = read(BASE).extractors[0]
+    assert plain.label == "hog"
+    assert "maps" not in plain.spec()
+
+
+def test_set_reaches_into_maps() -> None:
+    text = BASE.replace("cell: 8}", "maps: [power, {name: pca, components: 8}]}")
+    changed = read(text, "extractor.maps.1.components=4", "extractor.maps.0.exponent=0.3").extractors[0]
+    assert changed.label == "hog → power(exponent=0.3) → pca(components=4)"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -96,6 +130,20 @@ seeds: [0, 1]
         (("extractor: {name: hog, cell: 8}", "extractors: [hog, hog]"), "different from each other"),
         (("extractor: {name: hog, cell: 8}", "extractor: {cell: 8}"), "given by 'name'"),
         (("dataset: photos", "dataset: 3"), "a name or a mapping"),
+        (("cell: 8}", "cell: 8, maps: [pwer]}"), "x.yaml:2: extractor.maps[0]: unknown map 'pwer'. Did you mean 'power'?"),
+        (("cell: 8}", "cell: 8, maps: [l2, {name: pca, component: 8}]}"),
+         "x.yaml:2: extractor.maps[1].component: unknown key 'component'. Did you mean 'components'?"),
+        (("cell: 8}", "cell: 8, maps: [{name: pca, components: 0}]}"),
+         "x.yaml:2: extractor.maps[0].components: must be greater than or equal to 1; got 0."),
+        (("cell: 8}", "cell: 8, maps: pca}"),
+         "x.yaml:2: extractor.maps: maps must be a list of one feature map or more, such as [power, l2]; got 'pca'."),
+        (("cell: 8}", "cell: 8, maps: []}"), "a list of one feature map or more"),
+        (("cell: 8}", "cell: 8, maps: [3]}"), "extractor.maps[0]: the map must be a name or a mapping such as {name: power}"),
+        (("cell: 8}", "cell: 8, map: [pca]}"), "x.yaml:2: extractor.map: unknown key 'map'. Did you mean 'maps'?"),
+        (("extractor: {name: hog, cell: 8}", "extractor: {concat: [hog, {name: hue, maps: [chi]}]}"),
+         "x.yaml:2: extractor.concat[1].maps[0]: unknown map 'chi'. Did you mean 'chi2'?"),
+        (("extractor: {name: hog, cell: 8}", "extractor: {name: mapped, maps: [pca]}"),
+         "Write the maps beside the extractor: {name: hog, maps: [power, l2]}."),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_place_and_remedy(change: tuple[str, str], message: str) -> None:

@@ -23,6 +23,19 @@ def test_the_schema_knows_every_plugin_and_its_parameters() -> None:
     assert schema["properties"]["timing"]["properties"]["repeats"]["minimum"] == 1
 
 
+def test_the_schema_knows_feature_maps() -> None:
+    definitions = experiment_schema()["$defs"]
+    options = definitions["extractor"]["anyOf"]
+    assert not {"mapped", "concat"} & {*options[0]["enum"], *(o.get("title") for o in options)}
+    for option in options[1:]:
+        assert option["properties"]["maps"]["items"] == {"$ref": "#/$defs/map"}
+    titles = {option.get("title") for option in definitions["map"]["anyOf"][1:]}
+    assert titles == set(definitions["map"]["anyOf"][0]["enum"])
+    pca = next(o for o in definitions["map"]["anyOf"] if o.get("title") == "pca")
+    assert pca["properties"]["components"]["minimum"] == 1
+    assert "maps" not in pca["properties"]
+
+
 def test_every_reference_leads_somewhere() -> None:
     schema = experiment_schema()
 
