@@ -9,10 +9,12 @@ from featbench.plugins import PluginTable
 if TYPE_CHECKING:
     from featbench.classifiers.baseline import Chance, Majority
     from featbench.classifiers.knn import KNN
+    from featbench.classifiers.random_search import RandomSearch
+    from featbench.classifiers.sgd import GradientDescent
     from featbench.classifiers.softmax import Softmax
     from featbench.classifiers.svm import SVM
 
-__all__ = ["CLASSIFIERS", "KNN", "SVM", "Chance", "Majority", "Softmax"]
+__all__ = ["CLASSIFIERS", "KNN", "SVM", "Chance", "GradientDescent", "Majority", "RandomSearch", "Softmax"]
 
 CLASSIFIERS = PluginTable(
     "classifier",
@@ -20,6 +22,8 @@ CLASSIFIERS = PluginTable(
         "knn": "featbench.classifiers.knn:KNN",
         "svm": "featbench.classifiers.svm:SVM",
         "softmax": "featbench.classifiers.softmax:Softmax",
+        "sgd": "featbench.classifiers.sgd:GradientDescent",
+        "random_search": "featbench.classifiers.random_search:RandomSearch",
         "chance": "featbench.classifiers.baseline:Chance",
         "majority": "featbench.classifiers.baseline:Majority",
     },
