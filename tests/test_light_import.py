@@ -31,13 +31,14 @@ def test_an_extractor_brings_in_nothing_but_featbench(tmp_path):
 import sys
 import sklearn.base, numba
 before = set(sys.modules)
-from featbench.extractors import GIST, HOG, LBP, ColorHistogram, ColorMoments, Concat, HueHistogram, RawPixels
+from featbench.extractors import (
+    GIST, HOG, LBP, SIFT, ColorHistogram, ColorMoments, Concat, FilterBank, HueHistogram, Mapped, RawPixels
+)
 print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
 import numpy
-images = numpy.zeros((2, 16, 16, 3), numpy.uint8)
-parts = [HOG(), HueHistogram(), RawPixels(), ColorHistogram(), ColorMoments(), LBP(), GIST()]
+images = numpy.zeros((2, 32, 32, 3), numpy.uint8)
+parts = [HOG(), HueHistogram(), RawPixels(), ColorHistogram(), ColorMoments(), LBP(), GIST(), SIFT(), FilterBank()]
 Concat(parts).fit_transform(images)
-from featbench.extractors import Mapped
 from featbench.maps import L2, PCA, Power, Whiten
 Mapped(HOG(), [Power(), PCA(components=2), Whiten(), L2()]).fit_transform(images)
 heavy = {"pydantic", "pandas", "cv2", "skimage", "matplotlib", "joblib", "torch", "typer"}
