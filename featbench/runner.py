@@ -215,7 +215,7 @@ class _Runner:
     def _features(self, extractor: Component | None, data: SealedDataset, cell: Cell) -> Features | Exception:
         repeats = self.experiment.timing.repeats
         try:
-            return extract(extractor, data, self.experiment.selection, cell.seed, repeats)
+            return extract(extractor, data, self.experiment.selection, cell.seed, repeats, self.store.root)
         except Exception as error:
             return error
 

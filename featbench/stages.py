@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from featbench.errors import InputError
 from featbench.images import ImageBatch, image_shape, mirrored, take
 from featbench.sealed import SealedDataset, seal
 from featbench.selection import make_folds
+from featbench.spill import transform_all
 from featbench.timing import PeakMemory, Timing, measure
 from featbench.types import FeatureMatrix, Labels
 
@@ -26,6 +28,7 @@ __all__ = ["Features", "Skipped", "extract", "load"]
 
 # Enough for every kernel to be compiled and every table to be built, few enough to cost nothing.
 _WARMUP_IMAGES = 32
+_CHECKED_ROWS = 4096  # at once, so that the check takes no memory of the features' size
 
 
 class Skipped(Exception):  # noqa: N818 - nothing is wrong: the pair does not fit
@@ -98,7 +101,12 @@ def load(dataset: Component, n_splits: int | None, seed: int) -> tuple[list[Seal
 
 
 def extract(
-    component: Component | None, data: SealedDataset, selection: Selection, seed: int, repeats: int
+    component: Component | None,
+    data: SealedDataset,
+    selection: Selection,
+    seed: int,
+    repeats: int,
+    scratch: Path | None = None,
 ) -> Features:
     """Fit an extractor on the training images and make the features of all.
 
@@ -113,6 +121,8 @@ def extract(
     seed : int
     repeats : int
         Samples of each phase's clock at the most.
+    scratch : Path, optional
+        Folder on whose disk features lie that memory does not hold; see `featbench.spill`.
 
     Returns
     -------
@@ -137,10 +147,10 @@ def extract(
         phases: dict[str, Timing] = {}
         _, phases["warmup_extractor"] = measure(lambda: _warm_up(extractor, data.train.images, labels))
         flip = component.augment == "flip"
-        fitted, train, test = _run(extractor, data, phases, repeats, flip)
+        fitted, train, test = _run(extractor, data, phases, repeats, flip, scratch)
         if extractor.uses_labels and selection != "none":
             folds = make_folds(labels, groups, _held_out(selection), seed)
-            selection_rows, selection_labels, folds = _unseen(extractor, data, folds[0], flip)
+            selection_rows, selection_labels, folds = _unseen(extractor, data, folds[0], flip, scratch)
         else:
             folds = make_folds(labels, groups, selection, seed)
             if flip:
@@ -165,22 +175,30 @@ def _warm_up(extractor: Extractor, images: ImageBatch, labels: Labels) -> None:
 
 
 def _run(
-    extractor: Extractor, data: SealedDataset, phases: dict[str, Timing], repeats: int, flip: bool
+    extractor: Extractor,
+    data: SealedDataset,
+    phases: dict[str, Timing],
+    repeats: int,
+    flip: bool,
+    scratch: Path | None,
 ) -> tuple[Extractor, FeatureMatrix, FeatureMatrix]:
     fresh = iter([clone(extractor) for _ in range(repeats)])
     images, labels = data.train.images, data.train.labels
     fitted, phases["fit_extractor"] = measure(lambda: next(fresh).fit(images, labels), repeats)
-    train, phases["transform_train"] = measure(lambda: _training_rows(fitted, images, flip), repeats)
-    test, phases["transform_test"] = measure(lambda: fitted.transform(data.test_images), repeats)
+    train, phases["transform_train"] = measure(
+        lambda: transform_all(fitted, _augmented(images, flip), scratch), repeats
+    )
+    test, phases["transform_test"] = measure(
+        lambda: transform_all(fitted, [data.test_images], scratch), repeats
+    )
     for name, features in (("training", train), ("test", test)):
         check_features(features, type(fitted).__name__, name, fitted.feature_dtype)
     return fitted, train, test
 
 
-def _training_rows(fitted: Extractor, images: ImageBatch, flip: bool) -> FeatureMatrix:
-    """Return the features of the images, and with `flip` after them those of the mirrored images."""
-    rows: FeatureMatrix = fitted.transform(images)
-    return np.concatenate([rows, fitted.transform(mirrored(images))]) if flip else rows
+def _augmented(images: ImageBatch, flip: bool) -> list[ImageBatch]:
+    """Return the images, and with `flip` after them the mirrored images."""
+    return [images, mirrored(images)] if flip else [images]
 
 
 def check_features(features: Any, extractor: str, part: str, dtype: np.dtype[Any]) -> None:
@@ -194,9 +212,11 @@ def check_features(features: Any, extractor: str, part: str, dtype: np.dtype[Any
     if not isinstance(features, np.ndarray) or features.ndim != 2 or features.dtype != dtype:
         got = f"{getattr(features, 'dtype', type(features).__name__)} {getattr(features, 'shape', '')}"
         raise InputError(f"{extractor}: features must be {dtype} of shape (n, d); got {got}.")
-    bad = ~np.isfinite(features)
+    bad = np.zeros(features.shape[1], dtype=np.int64)
+    for start in range(0, len(features), _CHECKED_ROWS):
+        bad += (~np.isfinite(features[start : start + _CHECKED_ROWS])).sum(axis=0)
     if bad.any():
-        columns = ", ".join(map(str, np.flatnonzero(bad.any(axis=0))[:5]))
+        columns = ", ".join(map(str, np.flatnonzero(bad)[:5]))
         raise InputError(
             f"{extractor}: features must be finite; {int(bad.sum())} of the {part} images' values are not, "
             f"in columns {columns}. This is a fault of the extractor; run featbench.testing.check_extractor on it."
@@ -210,14 +230,13 @@ def _held_out(selection: Folds | Holdout | str) -> Holdout:
 
 
 def _unseen(
-    extractor: Extractor, data: SealedDataset, fold: Fold, flip: bool
+    extractor: Extractor, data: SealedDataset, fold: Fold, flip: bool, scratch: Path | None
 ) -> tuple[FeatureMatrix, Labels, list[Fold]]:
     """Features for selection by an extractor that learned from `fold.train` alone."""
     labels = data.train.labels
     train, validation = (take(data.train.images, rows) for rows in (fold.train, fold.validation))
     learned = clone(extractor).fit(train, labels[fold.train])
-    learnt = _training_rows(learned, train, flip)
-    n = len(learnt)
-    X = np.concatenate([learnt, learned.transform(validation)])
+    X = transform_all(learned, [*_augmented(train, flip), validation], scratch)
+    n = len(X) - len(fold.validation)
     y = np.concatenate([np.resize(labels[fold.train], n), labels[fold.validation]])
     return X, y, [Fold(np.arange(n), np.arange(n, len(y)))]

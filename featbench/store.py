@@ -22,14 +22,15 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
+from featbench.disk import hold_folder
 from featbench.errors import ConfigError, StoreError
 from featbench.types import AnyArray
 
-__all__ = ["Store", "hold_folder", "read_json", "to_json", "write_atomic"]
+__all__ = ["Store", "read_json", "to_json", "write_atomic"]
 
 SCHEMA = 1
 
@@ -71,39 +72,6 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
         raise
-
-
-def hold_folder(folder: Path, what: str) -> IO[str]:
-    """Take a folder for this process alone, until the file that is returned is closed.
-
-    Parameters
-    ----------
-    folder : Path
-        Must be there.
-    what : str
-        What writes into such folders, such as ``"run"``, for the message.
-
-    Returns
-    -------
-    file
-
-    Raises
-    ------
-    StoreError
-        Another process holds it.
-    """
-    lock = (folder / ".lock").open("a")
-    with contextlib.suppress(ImportError):  # no such lock on Windows
-        import fcntl
-
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.close()
-            raise StoreError(
-                f"{folder}: another {what} is writing here. Wait for it, or choose another --output."
-            ) from error
-    return lock
 
 
 def read_json(path: Path) -> Any:

@@ -12,7 +12,6 @@ space that is reserved at the start: through a memory map a full disk would kill
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import os
@@ -24,8 +23,9 @@ from typing import IO, Any, Self
 
 import numpy as np
 
+from featbench.disk import hold_folder, reserve
 from featbench.errors import ConfigError, FeatbenchError, StoreError
-from featbench.store import hold_folder, read_json, to_json, write_atomic
+from featbench.store import read_json, to_json, write_atomic
 from featbench.types import AnyArray
 
 __all__ = ["Stage"]
@@ -169,7 +169,7 @@ class Stage:
                 self.done = _Done(
                     fitted=self.done.fitted, fit_seconds=self.done.fit_seconds
                 )  # fewer rows than were promised
-            _reserve(self._file, total)
+            reserve(self._file.fileno(), total)
             self._file.write(header)
             self._file.seek(len(header) + self.done.n_rows * self._row_bytes)
         except OSError as error:
@@ -243,14 +243,3 @@ def _header(n: int, d: int, dtype: np.dtype[Any]) -> bytes:
     described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (n, d)}
     np.lib.format.write_array_header_1_0(buffer, described)
     return buffer.getvalue()
-
-
-def _reserve(file: IO[bytes], n_bytes: int) -> None:
-    """Make the file at least so long, on blocks that are its own where the system can promise that."""
-    try:
-        os.posix_fallocate(file.fileno(), 0, n_bytes)
-    except AttributeError:  # not there outside Linux; what is written makes the file longer
-        return
-    except OSError as error:
-        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
-            raise

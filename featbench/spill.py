@@ -1,0 +1,93 @@
+"""Features that do not fit into memory: rows in a file without a name, which the system drops with the last user.
+
+The rows are the same as those of `Extractor.transform`. Where they fit, that is what is called.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from featbench.base import Extractor
+from featbench.disk import reserve
+from featbench.errors import StoreError
+from featbench.images import ImageBatch, chunks
+from featbench.types import FeatureMatrix
+
+__all__ = ["memory_for_features", "transform_all"]
+
+# Of the memory that is free, one matrix of features may take so much: there are two, and copies of them while
+# a classifier is fitted.
+_SHARE = 0.25
+_CHUNK = 1024
+
+
+def memory_for_features() -> float:
+    """Return the bytes that one matrix of features may take in memory.
+
+    A quarter of what is available, or ``FEATBENCH_MEMORY_MB`` (in 10⁶ bytes) where that is set, as it should be
+    where a container has less memory than its machine.
+    """
+    wanted = os.environ.get("FEATBENCH_MEMORY_MB", "")
+    if wanted.isdecimal():
+        return int(wanted) * 1e6
+    import psutil
+
+    return float(psutil.virtual_memory().available) * _SHARE
+
+
+def transform_all(
+    extractor: Extractor, batches: Sequence[ImageBatch], folder: Path | None = None
+) -> FeatureMatrix:
+    """Extract the features of batches of images, one after another into one matrix.
+
+    Parameters
+    ----------
+    extractor : Extractor
+        Fitted.
+    batches : sequence of ImageBatch
+        One or more.
+    folder : Path, optional
+        On whose disk the rows lie where memory does not hold them; the system's temporary folder by default.
+        Nothing stays behind, however the process ends.
+
+    Returns
+    -------
+    ndarray of the extractor's dtype, (n, d)
+        In memory, or mapped from a file.
+
+    Raises
+    ------
+    StoreError
+        The disk has no room for the rows.
+    """
+    n, d, dtype = sum(map(len, batches)), extractor.n_features_out_, extractor.feature_dtype
+    n_bytes = n * d * dtype.itemsize
+    if n_bytes <= memory_for_features():
+        made = [extractor.transform(images) for images in batches]
+        return made[0] if len(made) == 1 else np.concatenate(made)
+    rows = _mapped((n, d), dtype, folder)
+    start = 0
+    for images in batches:
+        for chunk in chunks(images, _CHUNK):
+            rows[start : start + len(chunk)] = extractor.transform(chunk)
+            start += len(chunk)
+    return rows
+
+
+def _mapped(shape: tuple[int, int], dtype: np.dtype[np.float32], folder: Path | None) -> FeatureMatrix:
+    n_bytes = shape[0] * shape[1] * dtype.itemsize
+    try:
+        with tempfile.TemporaryFile(dir=folder, prefix=".features-") as file:
+            reserve(file.fileno(), n_bytes)
+            # As a plain array: nobody else needs to know that it is mapped, and views keep it alive.
+            return np.asarray(np.memmap(file, dtype=dtype, mode="r+", shape=shape))
+    except OSError as error:
+        raise StoreError(
+            f"{folder or tempfile.gettempdir()}: cannot hold features of {n_bytes / 1e6:,.0f} MB, which memory does "
+            f"not either ({error.strerror or error}). Free space, use fewer images, or an extractor with fewer numbers."
+        ) from error
