@@ -30,8 +30,9 @@ def extract(
         Path, typer.Argument(metavar="FOLDER", help="A folder of images, however nested, or a single image.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to: NAME.npy or NAME.parquet.")
-    ],
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to: NAME.npy or NAME.parquet. [required]"),
+    ] = None,
     size: Annotated[
         str | None,
         typer.Option(
@@ -61,6 +62,8 @@ def extract(
     """Write the features of a folder of images to a file; interrupted, the same command goes on."""
     from featbench.extraction import choose_extractor, extract_to
 
+    if output is None:  # typer would call it a missing parameter, and not say how to write it
+        raise ConfigError("extract: --output is missing. Say where to, such as --output features.npy.")
     choice = choose_extractor(extractor, settings or (), which)
     done = extract_to(
         choice.extractor,

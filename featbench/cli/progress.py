@@ -109,7 +109,8 @@ class TerminalProgress:
 
     def end(self) -> None:
         """Clear the line."""
-        self._bar.stop()
+        if self._console.is_terminal:  # elsewhere rich would leave an empty line
+            self._bar.stop()
 
 
 class FileProgress:
@@ -158,7 +159,8 @@ class FileProgress:
 
     def end(self) -> None:
         """Clear the line."""
-        self._bar.stop()
+        if self._console.is_terminal:  # elsewhere rich would leave an empty line
+            self._bar.stop()
 
 
 def spoken(seconds: float) -> str:
