@@ -1,0 +1,99 @@
+"""Memory of a large extraction: 100,000 JPEG photographs to HOG in a file, in under 1 GB of anonymous memory.
+
+The photographs are the 720 of Caltech-101's twelve classes under FEATBENCH_DATA (or ../shared/data), listed again
+and again; each is decoded every time. Anonymous memory is what the kernel tells as RssAnon, read every 20 ms while
+the extraction runs, interpreter and libraries included: it cannot be given back, unlike the pages of the
+file that is written. Times are seconds an image, those of the peer of decoding alone.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.rows import Row
+from featbench.datasets.decode import MAX_PIXELS, FileImages, decode_files
+from featbench.datasets.listing import list_images
+from featbench.extraction import extract_to
+from featbench.extractors import HOG
+from featbench.numerics.threads import n_threads
+from featbench.timing import PeakMemory
+
+__all__ = ["rows"]
+
+_N = 100_000
+_SIZE = 64
+_MOST_MB = 1000.0
+_EVERY_S = 0.02
+
+
+def rows() -> Iterator[Row]:
+    """Measure and yield the row, or stop where there are no photographs."""
+    root = (
+        Path(os.environ.get("FEATBENCH_DATA") or Path(__file__).parents[2] / "shared/data") / "caltech101-12"
+    )
+    if not root.is_dir():
+        raise SystemExit(
+            f"{root}: no photographs. Set FEATBENCH_DATA to the folder that holds caltech101-12."
+        )
+    photographs = [entry.path for entry in list_images(root).entries]
+    yield _extraction((photographs * (_N // len(photographs) + 1))[:_N], photographs)
+
+
+def _extraction(paths: list[Path], photographs: list[Path]) -> Row:
+    pixels = np.empty((len(photographs), _SIZE, _SIZE, 3), dtype=np.uint8)
+    start = time.perf_counter()
+    decode_files(photographs, _SIZE, "squash", MAX_PIXELS, pixels)
+    decoding = (time.perf_counter() - start) / len(photographs)
+    del pixels
+    memory = PeakMemory()
+    with tempfile.TemporaryDirectory() as folder:
+        with _anonymous() as most:
+            done = extract_to(HOG(), paths, Path(folder) / "features.npy", size=_SIZE)
+        resident = memory.megabytes()
+        rows = np.load(done.output, mmap_mode="r")
+        source = FileImages(photographs, _SIZE, "squash", MAX_PIXELS)
+        expected = HOG().fit(source).transform(source)
+        last = len(paths) // len(photographs) * len(photographs) - len(photographs)
+        n = len(photographs)
+        equal = np.array_equal(rows[:n], expected) and np.array_equal(rows[last : last + n], expected)
+    return Row(
+        f"HOG {done.shape[1]}-d of {done.shape[0]:,} JPEG files to .npy",
+        done.seconds / done.shape[0],
+        "decoding alone",
+        decoding,
+        f"{'exact' if equal else 'rows'}; anon. {max(most):.0f} MB",
+        not equal or max(most) > _MOST_MB,
+        resident,
+        n_threads(),
+        decoding,
+        "decoding",
+        bar=f"< {_MOST_MB:.0f} MB",
+    )
+
+
+@contextmanager
+def _anonymous() -> Iterator[list[float]]:
+    """Collect the anonymous memory of this process, 10⁶ bytes, until the block ends."""
+    seen: list[float] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_EVERY_S):
+            told = Path("/proc/self/status").read_text(encoding="utf-8").partition("RssAnon:")[2]
+            seen.append(int(told.split()[0]) * 1024 / 1e6)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join()
