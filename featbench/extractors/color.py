@@ -155,6 +155,7 @@ def _count(pixels: Any, weighted: bool, opencv: bool, shares: Any, features: Any
     """Fill the histograms of some images, given as ``(n, 3 * pixels)``."""
     n, size = pixels.shape[0], pixels.shape[1] // 3
     places, bins = shares.shape[0], features.shape[1]
+    planes, numerator, difference = _buffers(size)
     place = np.empty(size, np.uint32)
     weight = np.ones(size, np.float32)
     # Four histograms take turns: neighbours share a bin, and their sums need not wait for each other.
@@ -162,10 +163,11 @@ def _count(pixels: Any, weighted: bool, opencv: bool, shares: Any, features: Any
     counts = np.empty(bins, np.float64)
     whole = size // 4 * 4
     for i in range(n):
+        _fractions(pixels[i], planes, numerator, difference)
         if opencv:
-            _opencv_levels(pixels[i], place)
+            _round(numerator, difference, place)
         else:
-            _bins(pixels[i], places, place)
+            _floor(numerator, difference, places, place)
         if weighted:
             _saturation(pixels[i], weight)
         parts[:] = 0
@@ -187,34 +189,68 @@ def _count(pixels: Any, weighted: bool, opencv: bool, shares: Any, features: Any
 
 @kernel
 def _bins(pixels: Any, bins: int, place: Any) -> None:
-    """Write each pixel's bin, ⌊bins · hue⌋.
+    """Write each pixel's bin, ⌊bins · hue⌋."""
+    planes, numerator, difference = _buffers(place.shape[0])
+    _fractions(pixels, planes, numerator, difference)
+    _floor(numerator, difference, bins, place)
 
-    Hue is a fraction a / 6d of whole numbers, d at most 255. Half a unit in the numerator keeps the float32
-    quotient off the whole numbers by at least 0.5 / 1530, and its rounding error, 2⁻²⁴ · bins, stays below
-    that: the floor is exact.
+
+@kernel
+def _opencv_levels(pixels: Any, place: Any) -> None:
+    """Write each pixel's level of hue, 0 to 179, rounded as OpenCV rounds."""
+    planes, numerator, difference = _buffers(place.shape[0])
+    _fractions(pixels, planes, numerator, difference)
+    _round(numerator, difference, place)
+
+
+@kernel
+def _buffers(size: int) -> Any:
+    """Return room for channels, numerators and differences of `size` pixels."""
+    return np.empty((3, size), np.uint8), np.empty(size, np.int16), np.empty(size, np.int16)
+
+
+@kernel
+def _fractions(pixels: Any, planes: Any, numerator: Any, difference: Any) -> None:
+    """Write each pixel's hue as a fraction a / 6d of whole numbers, −d ≤ a ≤ 5d, d at most 255; grey has 0 / 0."""
+    red, green, blue = planes[0], planes[1], planes[2]
+    # A channel in a row of its own, and nothing wider than 16 bits: registers hold twice as many.
+    for j in range(red.shape[0]):
+        red[j], green[j], blue[j] = pixels[3 * j], pixels[3 * j + 1], pixels[3 * j + 2]
+    for j in range(red.shape[0]):
+        r, g, b = np.int16(red[j]), np.int16(green[j]), np.int16(blue[j])
+        high = max(r, g, b)
+        d = np.int16(high - min(r, g, b))
+        a = np.int16(4 * d + r - g)
+        if high == g:
+            a = np.int16(2 * d + b - r)
+        if high == r:
+            a = np.int16(g - b)
+        numerator[j], difference[j] = a, d
+
+
+@kernel
+def _floor(numerator: Any, difference: Any, bins: int, place: Any) -> None:
+    """Write bins, ⌊bins · a / 6d⌋.
+
+    Half a unit in the numerator keeps the float32 quotient off the whole numbers by at least 0.5 / 1530, and
+    its rounding error, 2⁻²⁴ · bins, stays below that: the floor is exact.
     """
     for j in range(place.shape[0]):
-        r, g, b = np.int32(pixels[3 * j]), np.int32(pixels[3 * j + 1]), np.int32(pixels[3 * j + 2])
-        high, low = max(r, g, b), min(r, g, b)
-        d = high - low
-        red = g - b if g >= b else g - b + 6 * d
-        a = red if high == r else (2 * d + b - r if high == g else 4 * d + r - g)
+        a, d = np.int32(numerator[j]), np.int32(difference[j])
+        a = a if a >= 0 else a + 6 * d
         # A grey pixel has d = a = 0 and lands in bin 0.
         place[j] = np.uint32((np.float32(a * bins) + np.float32(0.5)) / np.float32(6 * d if d > 0 else 1))
 
 
 @kernel
-def _opencv_levels(pixels: Any, place: Any) -> None:
-    """Write each pixel's level of hue, 0 to 179, rounded as OpenCV rounds.
+def _round(numerator: Any, difference: Any, place: Any) -> None:
+    """Write OpenCV's levels.
 
     OpenCV multiplies by a table of 180 · 2¹² / 6d, rounded. No such quotient is near enough to a half for
     float32 to round it to the other side, and a division runs in wide registers where a table does not.
     """
     for j in range(place.shape[0]):
-        r, g, b = np.int32(pixels[3 * j]), np.int32(pixels[3 * j + 1]), np.int32(pixels[3 * j + 2])
-        high, low = max(r, g, b), min(r, g, b)
-        d = high - low
-        a = g - b if high == r else (2 * d + b - r if high == g else 4 * d + r - g)
+        a, d = np.int32(numerator[j]), np.int32(difference[j])
         scale = np.int32(np.float32(30 << 12) / np.float32(d if d > 0 else 1) + np.float32(0.5))
         level = (a * scale + (1 << 11)) >> 12
         place[j] = np.uint32(level + 180 if level < 0 else level)
