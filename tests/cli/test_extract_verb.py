@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
@@ -13,6 +15,7 @@ import pytest
 from PIL import Image
 
 from featbench.cli import _code
+from featbench.errors import ConfigError
 from featbench.extractors import HOG, HueHistogram
 
 
@@ -198,3 +201,19 @@ def test_help_tells_every_option(home: Path) -> None:
     ):
         assert word in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+def test_what_the_page_says_to_type_works(home: Path, repository: Path) -> None:
+    page = (repository / "docs/extract.md").read_text(encoding="utf-8").splitlines()
+    commands = [shlex.split(line) for line in page if line.startswith("    featbench extract ")]
+    assert len(commands) == 4
+    for command in commands:
+        assert extract(*command[2:], "--force") == 0, command
+    in_python = "\n".join(
+        line.strip() for line in page[page.index("## In Python") :] if line.startswith("    ")
+    )
+    done: dict[str, Any] = {}
+    with pytest.raises(ConfigError, match="is there already"):
+        exec(in_python, done)
+    exec(in_python.replace("features.npy", "again.npy"), done)
+    assert done["done"].shape == (3, 1764)
