@@ -48,5 +48,18 @@ def test_blocks_of_rows_or_columns_add_up(rng, monkeypatch):
         whole = principal_directions(X, 4)
         with monkeypatch.context() as patch:
             patch.setattr("featbench.maps.moments._ROWS", 6)
+            patch.setattr("featbench.maps.moments._COLUMNS", 3)
             for ours, theirs in zip(principal_directions(X, 4), whole, strict=True):
                 np.testing.assert_allclose(ours, theirs, atol=FLOAT64)
+
+
+@pytest.mark.parametrize("shape", [(60, 40), (40, 60)])
+def test_the_number_of_threads_changes_no_bit(rng, monkeypatch, shape):
+    monkeypatch.setattr("featbench.maps.moments._COLUMNS", 7)
+    X = rng.normal(size=shape).astype(np.float32)
+    found = []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("FEATBENCH_NUM_THREADS", threads)
+        found.append(principal_directions(X, 30))
+    for one, three in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, three)
