@@ -146,8 +146,7 @@ def extract_to(
             progress.begin(len(files.paths), stage.done.n_files)
             work = _Work(extractor, files, decoding, stage, progress)
             work.fit(skip_unreadable=skip_unreadable)
-            n_resumed = stage.done.n_files
-            work.run()
+            n_resumed = work.run()
             left_out = tuple(f"{files.names[int(i)]}: {reason}" for i, reason in stage.done.problems.items())
             if left_out and not skip_unreadable:
                 raise DataError(_unusable(left_out, stage.done.n_rows))
@@ -196,12 +195,13 @@ class _Work:
         self.stage.done.fitted = True
         self.stage.note()
 
-    def run(self) -> None:
-        """Extract what is left."""
+    def run(self) -> int:
+        """Extract what is left; return how many files were done already."""
         stage, paths = self.stage, self.files.paths
         stage.open(self.fitted.n_features_out_, self.fitted.feature_dtype, len(paths))
         self.progress.stage("extracting")
         start_time = time.perf_counter()
+        n_resumed = stage.done.n_files
         for start, stop in self.decoding.chunks(paths, stage.done.n_files):
             images, unreadable = self.decoding.read(paths[start:stop])
             problems = {
@@ -216,6 +216,7 @@ class _Work:
             stage.append(rows, stop, problems, now - start_time)
             start_time = now
             self.progress.advance(stop, len(stage.done.problems))
+        return n_resumed
 
     def _reason(self, position: int, problem: str) -> str:
         """Return what is wrong with a file, without its path."""

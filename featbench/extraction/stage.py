@@ -110,11 +110,11 @@ class Stage:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = hold_folder(self.folder, "extraction")
         except OSError as error:
             raise ConfigError(
-                f"{self.folder}: cannot be made ({error.strerror}). Choose another --output."
+                f"{self.folder}: cannot be written ({error.strerror}). Choose another --output."
             ) from error
-        self._lock = hold_folder(self.folder, "extraction")
         try:
             self._read()
         except BaseException:

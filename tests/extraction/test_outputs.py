@@ -98,8 +98,11 @@ def test_a_folder_is_no_file(photos, tmp_path):
 
 def test_a_place_where_nothing_can_be_written(photos, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"cannot be made .*--output"):
+    with pytest.raises(ConfigError, match=r"cannot be written .*--output"):
         extract_to(HOG(), photos, tmp_path / "file" / "f.npy")
+    (tmp_path / "f.npy.partial" / ".lock").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"cannot be written .*--output"):
+        extract_to(HOG(), photos, tmp_path / "f.npy")
 
 
 def test_parquet_without_pyarrow_says_what_to_install(photos, tmp_path, monkeypatch):
