@@ -23,7 +23,7 @@ class RandomFourier(FeatureMap):
     ----------
     components : int, default=1000
         How many cosines, at least 1. The kernel is met with a standard deviation of at most
-        √(1.5 / `components`).
+        √(1 / `components`).
     gamma : float or "scale", default="scale"
         Of the kernel exp(−gamma · ‖x − y‖²), above 0; ``scale`` is 1 / (d · the variance of all numbers in
         training rows), as in scikit-learn.

@@ -33,7 +33,7 @@ def test_dot_products_are_the_polynomial_kernel(X):
     mapped = PolynomialSketch(components=k, degree=degree, coef0=0.5).fit_transform(X).astype(float)
     kernel = polynomial_kernel(X, degree=degree, gamma=1.0, coef0=0.5)
     # The variance of a dot product is at most (2 + 3 ** degree) / k · k(x, x) · k(y, y) (Avron, Nguyen and
-    # Woodruff, NIPS 2014, lemma 2); five standard deviations.
+    # Woodruff, "Subspace embeddings for the polynomial kernel", NIPS 2014); five standard deviations.
     assert np.abs(mapped @ mapped.T - kernel).max() < 5 * np.sqrt((2 + 3**degree) / k) * 1.5**degree
 
 
