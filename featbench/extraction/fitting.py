@@ -146,6 +146,18 @@ def _fit_sizes(extractor: Extractor, files: ImageFiles, decoding: Decoding) -> E
     if not sample:
         raise DataError(f"{files.source}: no image can be used: {reason}")
     extractor.fit(sample)
-    # The drawn ones may happen to have one size; any_size says that every other gives as many numbers.
-    extractor.image_shape_ = (None, None, 3)
+    _open(extractor)
     return extractor
+
+
+def _open(value: Any) -> None:
+    """Let a fitted extractor, and those inside it, take images of any size.
+
+    The images it saw may happen to have one size; `any_size` says that every other gives as many numbers.
+    """
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            _open(item)
+    elif isinstance(value, Extractor) and hasattr(value, "image_shape_"):
+        value.image_shape_ = (None, None, 3)
+        _open(list(vars(value).values()))

@@ -13,7 +13,8 @@ from featbench.base import Extractor
 from featbench.datasets.decode import MAX_PIXELS, decode
 from featbench.errors import ConfigError, DataError, InputError, StoreError
 from featbench.extraction import extract_to, files
-from featbench.extractors import HOG, ColorHistogram, Concat, HueHistogram, RawPixels
+from featbench.extractors import HOG, ColorHistogram, Concat, HueHistogram, Mapped, RawPixels
+from featbench.maps import Power
 
 NAMES = ["1.png", "2.png", "10.png", "b/deep/x.png", "b/y.png"]
 
@@ -53,14 +54,23 @@ def test_images_that_keep_their_sizes(photos, two_at_once):
     np.testing.assert_array_equal(np.load(done.output), ColorHistogram().fit(images).transform(images))
 
 
-def test_images_of_one_size_that_keep_it(photos):
-    """Fitted on one size by chance, the saved extractor takes every other."""
-    done = extract_to(HueHistogram(), [photos / "1.png"], photos.parent / "f.npy", size="keep")
+@pytest.mark.parametrize(
+    "extractor",
+    [
+        HueHistogram(),
+        Concat([HueHistogram(), Concat([ColorHistogram()], scale="none")], scale="none"),
+        Mapped(HueHistogram(), [Power()]),
+    ],
+    ids=repr,
+)
+def test_images_of_one_size_that_keep_it(photos, extractor):
+    """Fitted on one size by chance, the saved extractor takes every other, and so do those inside it."""
+    done = extract_to(extractor, [photos / "1.png"], photos.parent / "f.npy", size="keep")
     assert done.shape[0] == 1
     saved = Extractor.load(photos.parent / "f.extractor")
     again = extract_to(saved, photos, photos.parent / "g.npy")
     images = decoded(photos, None)
-    np.testing.assert_array_equal(np.load(again.output), HueHistogram().fit(images).transform(images))
+    np.testing.assert_array_equal(np.load(again.output), extractor.fit(images).transform(images))
 
 
 def test_a_saved_extractor_gives_features_of_the_same_space(photos, tmp_path):
