@@ -14,6 +14,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +27,7 @@ from featbench.plugins import TABLES
 from featbench.store import write_atomic
 from featbench.types import AnyArray
 
-__all__ = ["fingerprint_plugin", "load_plugin", "save_plugin"]
+__all__ = ["fingerprint_plugin", "load_plugin", "read_arrays", "save_plugin", "write_arrays"]
 
 Plugin = TypeVar("Plugin")
 
@@ -51,13 +53,11 @@ def save_plugin(plugin: Any, folder: Path) -> None:
         The folder cannot be written.
     """
     arrays: dict[str, AnyArray] = {}
-    described = _encode(plugin, arrays, type(plugin).__name__)
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
+    described = _encode(plugin, arrays, type(plugin).__name__, top=True)
     # The arrays first: without its JSON a folder holds nothing, with it everything.
     description = folder / "plugin.json"
     description.unlink(missing_ok=True)
-    write_atomic(folder / "arrays.npz", content.getvalue())
+    write_arrays(folder / "arrays.npz", arrays)
     write_atomic(description, json.dumps({"format": _FORMAT, **described}, indent=1) + "\n")
 
 
@@ -70,7 +70,7 @@ def fingerprint_plugin(plugin: Any) -> str:
         It holds what `save_plugin` refuses.
     """
     arrays: dict[str, AnyArray] = {}
-    described = _encode(plugin, arrays, type(plugin).__name__)
+    described = _encode(plugin, arrays, type(plugin).__name__, top=True)
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     for array in arrays.values():
         digest.update(f"{array.dtype.str} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
@@ -99,8 +99,7 @@ def load_plugin(folder: Path, cls: type[Plugin]) -> Plugin:
     description = folder / "plugin.json"
     try:
         described = json.loads(description.read_text(encoding="utf-8"))
-        with np.load(folder / "arrays.npz", allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = read_arrays(folder / "arrays.npz")
     except FileNotFoundError as error:
         raise StoreError(f"{folder}: holds nothing that was saved: {error.filename} is missing.") from error
     except Exception as error:  # a damaged archive fails in many ways
@@ -121,8 +120,42 @@ def load_plugin(folder: Path, cls: type[Plugin]) -> Plugin:
     return plugin
 
 
-def _encode(value: Any, arrays: dict[str, AnyArray], where: str) -> Any:
-    """Return a value as JSON can hold it; arrays go into `arrays`."""
+def write_arrays(path: Path, arrays: Mapping[str, AnyArray]) -> None:
+    """Write arrays to an archive, uncompressed, as `read_arrays` wants them.
+
+    Raises
+    ------
+    StoreError
+        The file cannot be written.
+    """
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    write_atomic(path, content.getvalue())
+
+
+def read_arrays(path: Path) -> dict[str, AnyArray]:
+    """Read arrays that `write_arrays` wrote; they take no more memory than the file has bytes.
+
+    Raises
+    ------
+    OSError, ValueError
+        There is no such file, or it is another kind of archive: damaged, compressed (a small file could then
+        fill any memory), or with objects that would have to be unpickled.
+    """
+    with zipfile.ZipFile(path) as archive:
+        n_bytes = path.stat().st_size
+        for member in archive.infolist():
+            if member.compress_type != zipfile.ZIP_STORED or member.file_size > n_bytes:
+                raise ValueError(f"{member.filename} is compressed, which featbench does not write")
+    with np.load(path, allow_pickle=False) as loaded:
+        return {name: loaded[name] for name in loaded.files}
+
+
+def _encode(value: Any, arrays: dict[str, AnyArray], where: str, *, top: bool = False) -> Any:
+    """Return a value as JSON can hold it; arrays go into `arrays`.
+
+    Only what is at the top may be of a class that is not registered: `_class` would not find another.
+    """
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -136,8 +169,10 @@ def _encode(value: Any, arrays: dict[str, AnyArray], where: str) -> Any:
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: _encode(item, arrays, where) for key, item in value.items()}}
     kind, name = _registered(type(value))
-    if not hasattr(value, "get_params") or not name:
-        remedy = "Register its class as an entry point of the group featbench.extractors."
+    if not hasattr(value, "get_params") or not name or (kind == "class" and not top):
+        remedy = (
+            "Register its class as an entry point, in the group of its kind, such as featbench.extractors."
+        )
         constraint = "of plain values, arrays and registered plug-ins"
         raise InputError(must_be(where, "what is saved", constraint, Shown(type(value).__name__), remedy))
     params = value.get_params(deep=False)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.exceptions import NotFittedError
 
+from featbench.saved import load_plugin, save_plugin
 from featbench.types import AnyArray, Indices
 
 __all__ = ["Classifier", "Fold"]
@@ -66,6 +69,52 @@ class Classifier(ClassifierMixin, BaseEstimator, ABC):
             Such as ``"n_neighbors = 100, more than the 80 training rows of a fold"``.
         """
         return None
+
+    def unsavable(self) -> str | None:
+        """Say why `save` would refuse this classifier, fitted or not; None where it would not."""
+        return None
+
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted classifier into a folder, as JSON and arrays.
+
+        Parameters
+        ----------
+        folder : path
+            Made where it is missing; a plug-in that was saved there before is replaced.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            It holds what is neither plain nor an array nor a registered plug-in, such as an estimator of
+            scikit-learn, which could only be pickled.
+        StoreError
+            The folder cannot be written.
+        """
+        if not hasattr(self, "classes_"):
+            raise NotFittedError(f"{type(self).__name__}: save was called before fit. Call fit(X, y) first.")
+        save_plugin(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a classifier that `save` wrote; nothing in the folder is executed.
+
+        Parameters
+        ----------
+        folder : path
+
+        Returns
+        -------
+        Classifier
+            Fitted, of this class; ``Classifier.load`` takes any registered one.
+
+        Raises
+        ------
+        StoreError
+            No saved classifier is there, it is damaged, or it is of another class.
+        """
+        return load_plugin(Path(folder), cls)
 
     def fit_path(
         self,

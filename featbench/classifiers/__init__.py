@@ -8,13 +8,26 @@ from featbench.plugins import PluginTable
 
 if TYPE_CHECKING:
     from featbench.classifiers.baseline import Chance, Majority
+    from featbench.classifiers.ensemble import Ensemble
     from featbench.classifiers.knn import KNN
+    from featbench.classifiers.mlp import MLP
     from featbench.classifiers.random_search import RandomSearch
     from featbench.classifiers.sgd import GradientDescent
     from featbench.classifiers.softmax import Softmax
     from featbench.classifiers.svm import SVM
 
-__all__ = ["CLASSIFIERS", "KNN", "SVM", "Chance", "GradientDescent", "Majority", "RandomSearch", "Softmax"]
+__all__ = [
+    "CLASSIFIERS",
+    "KNN",
+    "MLP",
+    "SVM",
+    "Chance",
+    "Ensemble",
+    "GradientDescent",
+    "Majority",
+    "RandomSearch",
+    "Softmax",
+]
 
 CLASSIFIERS = PluginTable(
     "classifier",
@@ -24,6 +37,8 @@ CLASSIFIERS = PluginTable(
         "softmax": "featbench.classifiers.softmax:Softmax",
         "sgd": "featbench.classifiers.sgd:GradientDescent",
         "random_search": "featbench.classifiers.random_search:RandomSearch",
+        "mlp": "featbench.classifiers.mlp:MLP",
+        "ensemble": "featbench.classifiers.ensemble:Ensemble",
         "chance": "featbench.classifiers.baseline:Chance",
         "majority": "featbench.classifiers.baseline:Majority",
     },

@@ -8,13 +8,21 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from featbench.classifiers import CLASSIFIERS, KNN, SVM, Softmax
+from featbench.classifiers import CLASSIFIERS, KNN, MLP, SVM, Ensemble, Softmax
 from featbench.testing import check_classifier
 
 VARIANTS = {
     "knn": [{}, {"metric": "l1", "n_neighbors": 3}, {"weights": "distance"}],
     "svm": [{}, {"loss": "one_vs_rest"}],
     "softmax": [{}],
+    "mlp": [{"hidden": 32}, {"method": "momentum", "dropout": 0.0, "learning_rate": 0.1}],
+    "ensemble": [
+        {"members": ["softmax", {"name": "svm", "reg": 1.0}]},
+        {
+            "members": ["majority", {"name": "knn", "n_neighbors": 3}, {"name": "mlp", "hidden": 8}],
+            "vote": "hard",
+        },
+    ],
     "chance": [{}],
     "majority": [{}],
 }
@@ -35,7 +43,9 @@ def test_classifier_keeps_the_laws(name, parameters):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # some checks allow few steps
-@parametrize_with_checks([KNN(), KNN(metric="l1"), SVM(), SVM(loss="one_vs_rest"), Softmax()])
+@parametrize_with_checks(
+    [KNN(), KNN(metric="l1"), SVM(), SVM(loss="one_vs_rest"), Softmax(), MLP(), Ensemble()]
+)
 def test_scikit_learn_check_estimator(estimator, check):
     check(estimator)
 
