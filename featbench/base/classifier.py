@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -69,6 +69,28 @@ class Classifier(ClassifierMixin, BaseEstimator, ABC):
             Such as ``"n_neighbors = 100, more than the 80 training rows of a fold"``.
         """
         return None
+
+    @classmethod
+    def written_problems(
+        cls,
+        parameters: Mapping[str, Any],  # noqa: ARG003 - for overriding
+        where: Callable[..., str],  # noqa: ARG003
+    ) -> list[str]:
+        """Say what is wrong with parameters of an experiment file that annotations cannot tell.
+
+        Parameters
+        ----------
+        parameters : mapping
+            As written down; those that are missing have their defaults.
+        where : callable
+            ``where("members", 2)`` is the place of ``members[2]``, for the message.
+
+        Returns
+        -------
+        list of str
+            A sentence each, beginning with the place.
+        """
+        return []
 
     def unsavable(self) -> str | None:
         """Say why `save` would refuse this classifier, fitted or not; None where it would not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
@@ -67,27 +67,17 @@ class Ensemble(Classifier):
     random_state: Annotated[int, Bounds(ge=0, le=2**32 - 1)] = 0
 
     @classmethod
-    def member_problems(cls, members: Any) -> dict[int | None, str]:
-        """Say what is wrong with members before anything is fitted.
-
-        Parameters
-        ----------
-        members : object
-            As read from an experiment.
-
-        Returns
-        -------
-        dict of int or None to str
-            A sentence for each wrong member by its position; for all of them by None.
-        """
+    def written_problems(cls, parameters: Mapping[str, Any], where: Callable[..., str]) -> list[str]:
+        """Say which members are none, or have parameters that they cannot have."""
+        members = parameters.get("members", cls.members)
         if not isinstance(members, (list, tuple)) or len(members) < 2:
-            return {None: must_be("Ensemble", "members", "a list of two classifiers or more", members)}
-        problems: dict[int | None, str] = {}
+            return [must_be(where("members"), "members", "a list of two classifiers or more", members)]
+        problems = []
         for position, member in enumerate(members):
             try:
-                _build(member, f"Ensemble: members[{position}]", 0)
+                _build(member, where("members", position), 0)
             except FeatbenchError as error:
-                problems[position] = str(error)
+                problems.append(str(error))
         return problems
 
     def fit(self, X: AnyArray, y: AnyArray) -> Self:
@@ -111,11 +101,11 @@ class Ensemble(Classifier):
             Bad parameters, rows or labels; members that are none, all of them named.
         """
         X, self.classes_, codes = training_rows(self, X, y)
-        problems = self.member_problems(self.members)
+        problems = self.written_problems({"members": self.members}, _place)
         if problems:
-            raise InputError("\n".join(problems.values()))
+            raise InputError("\n".join(problems))
         self.members_ = [
-            _build(member, f"Ensemble: members[{i}]", (self.random_state + i) % 2**32).fit(X, codes)
+            _build(member, _place("members", i), (self.random_state + i) % 2**32).fit(X, codes)
             for i, member in enumerate(self.members)
         ]
         self.deviations_ = np.array([_deviation(member, X) for member in self.members_])
@@ -168,6 +158,11 @@ class Ensemble(Classifier):
         return predictions
 
 
+def _place(name: str, position: int | None = None) -> str:
+    """Say which parameter is meant where there is no experiment file to name a line of."""
+    return "Ensemble" if position is None else f"Ensemble: {name}[{position}]"
+
+
 def _build(member: Any, where: str, seed: int) -> Classifier:
     """Construct a member, unfitted."""
     if isinstance(member, str):
@@ -190,10 +185,9 @@ def _build(member: Any, where: str, seed: int) -> Classifier:
         params.setdefault("random_state", seed)
     classifier: Classifier = cls(**params)
     check_parameters(classifier)
-    if isinstance(classifier, Ensemble):
-        problems = classifier.member_problems(classifier.members)
-        if problems:
-            raise InputError(f"{where}: {'; '.join(problems.values())}")
+    problems = cls.written_problems(params, lambda *keys: f"{where}: {'.'.join(map(str, keys))}")
+    if problems:
+        raise InputError("; ".join(problems))
     return classifier
 
 

@@ -72,7 +72,8 @@ def parameter_problems(
         return unknown + validation_problems(document, path, error)
     except (PydanticSchemaGenerationError, TypeError):
         pass  # a foreign class without usable annotations: it checks itself when it is fitted
-    return unknown
+    check = getattr(cls, "written_problems", None)
+    return unknown + (check(parameters, lambda *keys: document.where((*path, *keys))) if check else [])
 
 
 def validation_problems(

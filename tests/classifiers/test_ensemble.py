@@ -8,7 +8,9 @@ from sklearn.datasets import make_classification
 
 from featbench.base import Classifier
 from featbench.classifiers import KNN, MLP, SVM, Ensemble, Majority, Softmax
-from featbench.errors import InputError
+from featbench.config.document import parse
+from featbench.config.reading import read_experiment
+from featbench.errors import ConfigError, InputError
 
 ROUNDING = 1e-12
 
@@ -108,12 +110,33 @@ def test_an_ensemble_may_be_a_member(rows):
 def test_members_that_are_none_are_refused(rows, members, message):
     with pytest.raises(InputError, match=message):
         Ensemble(members=members).fit(*rows[:2])
-    assert Ensemble.member_problems(members)
+    assert Ensemble.written_problems({"members": members}, lambda *keys: "here")
 
 
 def test_all_wrong_members_are_named_at_once():
-    assert set(Ensemble.member_problems(["sofmax", "knn", {"name": "swm"}])) == {0, 2}
-    assert Ensemble.member_problems(["softmax", "knn"]) == {}
+    members = ["sofmax", "knn", {"name": "swm"}]
+    problems = Ensemble.written_problems({"members": members}, lambda name, i: f"{name}[{i}]")
+    assert [problem.partition(":")[0] for problem in problems] == ["members[0]", "members[2]"]
+    assert Ensemble.written_problems({}, lambda *keys: "here") == []
+
+
+def test_an_experiment_names_the_line_of_a_wrong_member():
+    text = "dataset: digits\nextractor: raw\nclassifier:\n  name: ensemble\n  members:\n  - softmax\n  - {name: svm, rek: 1}\n  - swm\n"
+    with pytest.raises(ConfigError) as refused:
+        read_experiment(parse(text, "e.yaml"), "e")
+    first, second = str(refused.value).splitlines()
+    assert first.startswith(
+        "e.yaml:7: classifier.members[1]: unknown parameter of svm 'rek'. Did you mean 'reg'"
+    )
+    assert second.startswith("e.yaml:8: classifier.members[2]: unknown classifier 'swm'. Did you mean 'svm'")
+
+
+def test_an_experiment_builds_what_it_names():
+    text = "dataset: digits\nextractor: raw\nclassifier: {name: ensemble, vote: hard, members: [softmax, {name: knn, n_neighbors: 3}]}\n"
+    ((component, _),) = read_experiment(parse(text, "e.yaml"), "e").classifiers
+    assert repr(component.build(7)) == repr(
+        Ensemble(members=["softmax", {"name": "knn", "n_neighbors": 3}], vote="hard", random_state=7)
+    )
 
 
 def test_too_few_rows_for_a_member():
