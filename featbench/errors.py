@@ -150,5 +150,6 @@ class Shown(str):
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that `name` most probably stands for, or None."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    small = {other.lower(): other for other in known}
+    matches = difflib.get_close_matches(name.lower(), list(small), n=1, cutoff=0.6)
+    return small[matches[0]] if matches else None

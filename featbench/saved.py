@@ -12,6 +12,7 @@ them is built and with which numbers, and nothing else: no import, no code.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import io
 import json
 import zipfile
@@ -23,13 +24,15 @@ import numpy as np
 
 from featbench.errors import FeatbenchError, InputError, Shown, StoreError, must_be
 from featbench.parameters import check_parameters
-from featbench.plugins import TABLES
+from featbench.plugins import TABLES, PluginTable
 from featbench.store import write_atomic
 from featbench.types import AnyArray
 
 __all__ = ["fingerprint_plugin", "load_plugin", "read_arrays", "save_plugin", "write_arrays"]
 
 Plugin = TypeVar("Plugin")
+
+_KINDS = ("extractor", "map", "classifier")  # of what is fitted
 
 _FORMAT = 1
 _DEPTH = 20  # plug-ins within plug-ins; a file that nests deeper was not written here
@@ -184,6 +187,13 @@ def _encode(value: Any, arrays: dict[str, AnyArray], where: str, *, top: bool = 
     }
 
 
+def _table(kind: str) -> PluginTable:
+    """Return the table of a kind, which its package makes when it is imported."""
+    if kind not in TABLES and kind in _KINDS:
+        importlib.import_module(f"featbench.{kind}s")
+    return TABLES[kind]
+
+
 def _registered(cls: type[Any]) -> tuple[str, str | None]:
     for kind, table in TABLES.items():
         name = table.name_of(cls)
@@ -222,7 +232,7 @@ def _decode(value: Any, arrays: dict[str, AnyArray], top: type[Any] | None, dept
 
 def _class(kind: str, name: str, top: type[Any] | None) -> type[Any]:
     if kind != "class":
-        return TABLES[kind].load(name)
+        return _table(kind).load(name)
     # An unregistered class can only be the one that the caller has in hand.
     if top is None or top.__qualname__ != name:
         raise ValueError(f"the class {name} is not registered; load it with {name}.load(folder)")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from featbench.classifiers.knn import KNN
     from featbench.classifiers.mlp import MLP
     from featbench.classifiers.random_search import RandomSearch
+    from featbench.classifiers.scikit import ScikitClassifier
     from featbench.classifiers.sgd import GradientDescent
     from featbench.classifiers.softmax import Softmax
     from featbench.classifiers.svm import SVM
@@ -26,6 +27,7 @@ __all__ = [
     "GradientDescent",
     "Majority",
     "RandomSearch",
+    "ScikitClassifier",
     "Softmax",
 ]
 
@@ -38,6 +40,7 @@ CLASSIFIERS = PluginTable(
         "sgd": "featbench.classifiers.sgd:GradientDescent",
         "random_search": "featbench.classifiers.random_search:RandomSearch",
         "mlp": "featbench.classifiers.mlp:MLP",
+        "sklearn": "featbench.classifiers.scikit:ScikitClassifier",
         "ensemble": "featbench.classifiers.ensemble:Ensemble",
         "chance": "featbench.classifiers.baseline:Chance",
         "majority": "featbench.classifiers.baseline:Majority",

@@ -103,7 +103,9 @@ def candidates_of(
     tuple of dict
         Every combination; one empty mapping where nothing is searched.
     """
-    known = parameters_of(component.cls)
+    known: dict[str, Any] = dict(parameters_of(component.cls))
+    if hasattr(component.cls, "inner_parameters"):
+        known = {**component.build().inner_parameters(), **known}
     if component.search is not None:
         space = read_space(document, (*path, "search"), component.search, problems)
     else:
@@ -126,7 +128,8 @@ def candidates_of(
     written: KeyPath = (*path, "search") if component.search is not None else ("search",)
     for name, values in space.items():
         for value in values:
-            found = parameter_problems(document, written, component.cls, {**component.params, name: value})
+            changed = component.build().set_params(**{name: value}).get_params(deep=False)
+            found = parameter_problems(document, written, component.cls, changed)
             wrong.update(dict.fromkeys(found))
     problems.extend(wrong)
     return tuple(dict(zip(space, values, strict=True)) for values in itertools.product(*space.values()))

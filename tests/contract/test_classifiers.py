@@ -23,6 +23,7 @@ VARIANTS = {
             "vote": "hard",
         },
     ],
+    "sklearn": [{}, {"estimator": "GaussianNB"}],
     "chance": [{}],
     "majority": [{}],
 }
