@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from featbench.cli import compare, data, env, extract, init, listing, report, run, schema, trying
+from featbench.cli import compare, data, env, extract, init, listing, report, run, sanity, schema, trying
 from featbench.cli.console import print_error
 from featbench.errors import FeatbenchError
 
@@ -51,6 +51,7 @@ app.command("extract")(extract.extract)
 app.command("init")(init.init)
 app.command("list")(listing.list_plugins)
 app.command("info")(listing.info)
+app.command("sanity")(sanity.sanity)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("schema")(schema.schema)
