@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from featbench.errors import InputError
+from featbench.extractors import HueHistogram
 from featbench.images import (
     ImageSource,
     by_shape,
@@ -75,6 +76,25 @@ def test_what_is_refused_says_why(images: Any, message: str | None) -> None:
         return
     with pytest.raises(InputError, match=message):
         check_images(images, "HOG")
+
+
+class Counted(ImageSource):
+    def __init__(self, shape: tuple[int, ...], n: int) -> None:
+        self.image_shape, self.n, self.most = shape, n, 0
+
+    def __len__(self) -> int:
+        return self.n
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        self.most = max(self.most, len(indices))
+        return np.zeros((len(indices), *self.image_shape), np.uint8)
+
+
+@pytest.mark.parametrize(("side", "most"), [(8, 1024), (1024, 21)])
+def test_large_images_are_decoded_fewer_at_a_time(side: int, most: int) -> None:
+    source = Counted((side, side, 3), 1100 if side == 8 else 45)
+    HueHistogram().fit(source).transform(source)
+    assert source.most == most
 
 
 def test_mirrored_images_are_exchanged_left_and_right() -> None:

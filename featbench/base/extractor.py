@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -20,8 +21,8 @@ from featbench.types import AnyArray, FeatureMatrix, ImageArray
 __all__ = ["Extractor"]
 
 # Images handed to `_extract` at once when they come out of an `ImageSource`: enough to keep every core
-# busy, few enough that the decoded pixels (12 MB at 64 × 64 × 3) stay small beside the features.
-_CHUNK = 1024
+# busy, few enough that the decoded pixels stay small beside the features.
+_CHUNK, _CHUNK_BYTES = 1024, 64 << 20
 
 
 class Extractor(TransformerMixin, BaseEstimator, ABC):
@@ -123,7 +124,7 @@ class Extractor(TransformerMixin, BaseEstimator, ABC):
                 features[rows] = self._extract(equal)
             return features
         start = 0
-        for chunk in chunks(images, _CHUNK):
+        for chunk in chunks(images, _chunk(image_shape(images))):
             features[start : start + len(chunk)] = self._extract(chunk)
             start += len(chunk)
         return features
@@ -158,7 +159,9 @@ class Extractor(TransformerMixin, BaseEstimator, ABC):
         if not len(images):
             blank = np.zeros((1, *image_shape(images)), dtype=np.uint8)
             return self._describe(blank).images(0, 0)
-        return LocalDescriptors.join([self._describe(chunk) for chunk in chunks(images, _CHUNK)])
+        return LocalDescriptors.join(
+            [self._describe(chunk) for chunk in chunks(images, _chunk(image_shape(images)))]
+        )
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted extractor into a folder, as JSON and arrays.
@@ -266,3 +269,8 @@ class Extractor(TransformerMixin, BaseEstimator, ABC):
     def _describe(self, images: ImageArray) -> LocalDescriptors:
         """Return the local descriptors of at least one image; none where an image is too small."""
         raise NotImplementedError
+
+
+def _chunk(shape: tuple[int, ...]) -> int:
+    """Return how many images of `shape` are decoded at once."""
+    return max(1, min(_CHUNK, _CHUNK_BYTES // math.prod(shape)))
