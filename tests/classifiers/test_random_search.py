@@ -133,10 +133,10 @@ def test_parameters_out_of_bounds_are_refused(parameters, said, rng):
 @pytest.mark.slow
 @pytest.mark.data
 def test_the_courses_figures_on_cifar10(cifar10_root):
-    """About 15.5 % by the best of 1,000 draws and 21.4 % after 1,000 local steps, of pixels less their mean.
+    """About 15.5 % by the best of 1,000 draws and 21.4 % after 1,000 local steps.
 
-    Both are single draws of the course's; ten points of a per cent are noise. The margins are those of other
-    seeds, and both are well above chance, 10 %.
+    Each is one draw of the course's. Ours vary with the seed by a point and more (15.2, 16.9, 15.2 %; 21.3,
+    20.7 %), hence the margins; chance is 10 %.
     """
     data = open_dataset("cifar10", {"root": str(cifar10_root)})
     train, test = (
@@ -147,5 +147,5 @@ def test_the_courses_figures_on_cifar10(cifar10_root):
     test -= mean
     drawn = RandomSearch(criterion="accuracy").fit(train, data.train.labels)
     assert 0.135 < np.mean(drawn.predict(test) == data.test.labels) < 0.175
-    walked = RandomSearch(local=True).fit(train, data.train.labels)
+    walked = RandomSearch(local=True, scale=1e-3).fit(train, data.train.labels)
     assert 0.18 < np.mean(walked.predict(test) == data.test.labels) < 0.25
