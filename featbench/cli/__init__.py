@@ -11,7 +11,20 @@ from typing import Annotated
 
 import typer
 
-from featbench.cli import compare, data, env, extract, init, listing, report, run, sanity, schema, trying
+from featbench.cli import (
+    compare,
+    data,
+    env,
+    extract,
+    init,
+    listing,
+    model,
+    report,
+    run,
+    sanity,
+    schema,
+    trying,
+)
 from featbench.cli.console import print_error
 from featbench.errors import FeatbenchError
 
@@ -57,6 +70,7 @@ app.command("compare")(compare.compare)
 app.command("schema")(schema.schema)
 app.command("env")(env.env)
 app.add_typer(data.app, name="data")
+app.add_typer(model.app, name="model")
 
 
 def main() -> None:

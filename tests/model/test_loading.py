@@ -1,0 +1,127 @@
+"""A model's folder from elsewhere is refused before it does harm, and says why."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from featbench.errors import StoreError
+from featbench.model import load
+
+
+def change_json(path, change):
+    described = json.loads(path.read_text())
+    change(described)
+    path.write_text(json.dumps(described))
+
+
+def change_array(folder, name, change):
+    """Change one learned array of a plug-in."""
+    described = json.loads((folder / "plugin.json").read_text())
+    key = described["learned"][name]["array"]
+    arrays = dict(np.load(folder / "arrays.npz"))
+    arrays[key] = change(arrays[key])
+    np.savez(folder / "arrays.npz", **arrays)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m.update(format=2), "format must be 1"),
+        (lambda m: m.pop("classes"), "classes: Field required"),
+        (lambda m: m.update(classes=["one"]), "classes: List should have at least 2 items"),
+        (lambda m: m.update(classes=["one", "two"]), "classes_ must be ascending, below 2"),
+        (lambda m: m["image"].update(shape=[16, 16]), r"image_shape_ must be \(16, 16\), as model.json says"),
+        (lambda m: m["image"].update(shape=[10**9, 10**9, 3]), r"image.shape must be \[h, w, 3\]"),
+        (lambda m: m["image"].update(shape=[8, 8, 4]), r"image.shape must be \[h, w, 3\]"),
+        (lambda m: m["image"].update(resize="melt"), "image.resize"),
+        (lambda m: m["image"].update(max_pixels=10**12), "image.max_pixels"),
+        (lambda m: m.update(preprocess="os.system"), "unknown preprocessing 'os.system'"),
+        (lambda m: m.update(preprocess="none"), "its arrays must be"),
+    ],
+)
+def test_a_manifest_that_lies_is_refused(digits_model, change, message):
+    change_json(digits_model / "model.json", change)
+    with pytest.raises(StoreError, match=message):
+        load(digits_model)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("coef_", lambda a: a[:, :-1]),
+        ("coef_", lambda a: a[:-1]),
+        ("coef_", lambda a: np.full_like(a, np.nan)),
+        ("coef_", lambda a: a.astype(str)),
+        ("intercept_", lambda a: a[:3]),
+        ("classes_", lambda a: a + 5),
+        ("classes_", lambda a: a[::-1].copy()),
+        ("classes_", lambda a: a.astype(float)),
+        ("classes_", lambda a: a[:0]),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(digits_model, name, change):
+    change_array(digits_model / "classifier", name, change)
+    with pytest.raises(StoreError):
+        load(digits_model)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {},
+        {"mean_": np.zeros(3), "scale_": np.ones(3)},
+        {"mean_": np.zeros(36), "scale_": np.zeros(36)},
+        {"mean_": np.full(36, np.inf), "scale_": np.ones(36)},
+        {"mean_": np.zeros(36), "scale_": np.ones(36), "transform": np.ones(36)},
+    ],
+)
+def test_preprocessing_that_does_not_fit_is_refused(digits_model, arrays):
+    np.savez(digits_model / "preprocess.npz", **arrays)
+    with pytest.raises(StoreError, match="preprocess: "):
+        load(digits_model)
+
+
+def test_an_extractor_is_no_classifier_and_no_class_is_imported(digits_model):
+    change_json(digits_model / "classifier/plugin.json", lambda d: d.update(plugin=["os", "system"]))
+    with pytest.raises(StoreError, match="is damaged"):
+        load(digits_model)
+    for name in ("plugin.json", "arrays.npz"):
+        (digits_model / "classifier" / name).write_bytes((digits_model / "extractor" / name).read_bytes())
+    with pytest.raises(StoreError, match="the plug-in must be a Classifier; got HOG"):
+        load(digits_model)
+
+
+def test_a_small_file_cannot_fill_the_memory(digits_model):
+    """Zeros compress a thousandfold; what was written here is not compressed."""
+    np.savez_compressed(digits_model / "classifier/arrays.npz", a0=np.zeros(10**7))
+    with pytest.raises(StoreError, match="is compressed, which featbench does not write"):
+        load(digits_model)
+    header = (
+        b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f8', 'fortran_order': False, 'shape': (100000000000000,), }"
+    ).ljust(127, b" ") + b"\n"
+    with zipfile.ZipFile(digits_model / "classifier/arrays.npz", "w") as archive:
+        archive.writestr("a0.npy", header)
+    with pytest.raises(StoreError, match="cannot be read as a saved plug-in"):
+        load(digits_model)
+    (digits_model / "model.json").write_bytes(b" " * (17 * 2**20))
+    with pytest.raises(StoreError, match="must be at most"):
+        load(digits_model)
+
+
+def test_nothing_is_unpickled(digits_model):
+    np.savez(digits_model / "preprocess.npz", mean_=np.array([Fraction(1, 2)], dtype=object))
+    with pytest.raises(StoreError, match="allow_pickle=False"):
+        load(digits_model)
+
+
+def test_a_folder_without_a_model_says_so(tmp_path, digits_model):
+    with pytest.raises(StoreError, match="holds no model"):
+        load(tmp_path)
+    (digits_model / "preprocess.npz").unlink()
+    with pytest.raises(StoreError, match="is damaged, or no model"):
+        load(digits_model)
