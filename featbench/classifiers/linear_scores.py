@@ -9,7 +9,8 @@ import numpy as np
 
 from featbench.base import Classifier
 from featbench.classifiers.inputs import new_rows
-from featbench.numerics.losses import LossAndGradient, one_vs_rest, softmax, weston_watkins
+from featbench.numerics import losses
+from featbench.numerics.losses import LossAndGradient
 from featbench.types import AnyArray, Float64Array
 
 __all__ = ["HingeName", "LinearScores", "LossName", "loss_named"]
@@ -25,14 +26,14 @@ def loss_named(loss: str, hinge: str) -> LossAndGradient:
 
     Parameters
     ----------
-    loss : {"softmax", "weston_watkins", "one_vs_rest"}
+    loss : str
+        The function's name.
     hinge : {"plain", "squared"}
         Of no meaning for softmax.
     """
     if loss == "softmax":
-        return softmax
-    function = weston_watkins if loss == "weston_watkins" else one_vs_rest
-    return partial(function, squared=hinge == "squared")
+        return losses.softmax
+    return partial(getattr(losses, loss), squared=hinge == "squared")
 
 
 class LinearScores(Classifier):

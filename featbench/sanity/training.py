@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.base import clone
@@ -12,6 +12,7 @@ from sklearn.base import clone
 from featbench.base import Classifier
 from featbench.classifiers import GradientDescent
 from featbench.classifiers.linear import LinearClassifier
+from featbench.classifiers.linear_scores import loss_named
 from featbench.numerics.losses import LossAndGradient
 from featbench.numerics.penalized import penalized_loss
 from featbench.sanity.check import Finding, judged
@@ -80,8 +81,11 @@ def _few(y: Labels, n: int) -> Labels:
 
 def _loss(classifier: Any) -> LossAndGradient:
     loss = classifier._loss()
-    function: LossAndGradient = getattr(loss, "value_and_gradient", loss)
-    return function
+    if callable(loss):
+        return cast("LossAndGradient", loss)
+    # A hinge with kinks is solved by its dual; of the loss itself, the subgradient can be looked at.
+    function: LossAndGradient | None = getattr(loss, "value_and_gradient", None)
+    return function or loss_named(classifier.loss, classifier.hinge)
 
 
 def _at_zero(classifier: Classifier, X: Float64Array, y: Labels) -> Finding:
@@ -136,7 +140,9 @@ def _by_heart(classifier: Classifier, X: Float64Array, y: Labels) -> list[Findin
         )  # beyond it the penalty's steps overshoot
         remedy = "Raise learning_rate, or standardize the features."
     else:
-        learner = clone(classifier)
+        plain = {"penalty": "l2", "class_weight": None}
+        known = classifier.get_params()
+        learner = clone(classifier).set_params(**{k: v for k, v in plain.items() if k in known})
         weak, strong = max(_WEAK * size, 1e-12), max(size, 1e-6)
         remedy = "Standardize the features; two of these images may have the same features and other labels."
     costs, accuracies = [], []
