@@ -28,7 +28,7 @@ from featbench.plugins import TABLES, PluginTable
 from featbench.store import write_atomic
 from featbench.types import AnyArray
 
-__all__ = ["fingerprint_plugin", "load_plugin", "read_arrays", "save_plugin", "write_arrays"]
+__all__ = ["fingerprint_plugin", "load_plugin", "read_arrays", "save_plugin", "why_not", "write_arrays"]
 
 Plugin = TypeVar("Plugin")
 
@@ -62,6 +62,15 @@ def save_plugin(plugin: Any, folder: Path) -> None:
     description.unlink(missing_ok=True)
     write_arrays(folder / "arrays.npz", arrays)
     write_atomic(description, json.dumps({"format": _FORMAT, **described}, indent=1) + "\n")
+
+
+def why_not(plugin: Any) -> str | None:
+    """Say why `save_plugin` would refuse a plug-in, or None where it would not."""
+    try:
+        _encode(plugin, {}, type(plugin).__name__, top=True)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def fingerprint_plugin(plugin: Any) -> str:
@@ -163,6 +172,12 @@ def _encode(value: Any, arrays: dict[str, AnyArray], where: str, *, top: bool = 
         value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
+    if (
+        isinstance(value, np.ndarray)
+        and value.dtype == object
+        and all(isinstance(v, str) for v in value.flat)
+    ):
+        value = value.astype(str)  # names of a data frame's columns
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufSU":
         arrays[f"a{len(arrays)}"] = value
         return {"array": f"a{len(arrays) - 1}"}
@@ -174,7 +189,8 @@ def _encode(value: Any, arrays: dict[str, AnyArray], where: str, *, top: bool = 
     kind, name = _registered(type(value))
     if not hasattr(value, "get_params") or not name or (kind == "class" and not top):
         remedy = (
-            "Register its class as an entry point, in the group of its kind, such as featbench.extractors."
+            "It could only be pickled, and reading a pickle runs what is in it. A class of your own becomes a "
+            "plug-in by an entry point, such as one of the group featbench.extractors."
         )
         constraint = "of plain values, arrays and registered plug-ins"
         raise InputError(must_be(where, "what is saved", constraint, Shown(type(value).__name__), remedy))

@@ -11,6 +11,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from featbench.base import Extractor
+from featbench.classifiers import KNN
 from featbench.errors import InputError, StoreError
 from featbench.extractors import HOG, Concat, HueHistogram, RawPixels
 from featbench.saved import fingerprint_plugin
@@ -107,6 +108,26 @@ def test_pickled_arrays_are_never_read(images, tmp_path):
     np.savez(tmp_path / "arrays.npz", a0=np.array([Fraction(1, 2)], dtype=object))
     with pytest.raises(StoreError, match="allow_pickle=False"):
         Extractor.load(tmp_path)
+
+
+def test_an_archive_that_is_compressed_is_not_unpacked(images, tmp_path):
+    RawPixels(center=True).fit(images).save(tmp_path)
+    np.savez_compressed(tmp_path / "arrays.npz", a0=np.zeros(10**6))
+    with pytest.raises(StoreError, match="a0.npy is compressed, which featbench does not write"):
+        Extractor.load(tmp_path)
+
+
+def test_parts_of_an_unregistered_class_are_refused_when_saved(images, tmp_path):
+    with pytest.raises(InputError, match=r"what is saved must be .* got Own\. It could only be pickled"):
+        Concat([Own(size=4), HOG(cell=4)]).fit(images).save(tmp_path)
+
+
+def test_a_classifier_of_a_data_frame_keeps_the_names_of_its_columns(rng, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(rng.normal(size=(20, 3)), columns=["a", "b", "c"])
+    fitted = KNN(n_neighbors=1).fit(X, np.arange(20) % 2)
+    fitted.save(tmp_path)
+    np.testing.assert_array_equal(KNN.load(tmp_path).predict(X), fitted.predict(X))
 
 
 def test_nothing_there_and_half_written(images, tmp_path):

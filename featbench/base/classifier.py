@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 
-from featbench.saved import load_plugin, save_plugin
+from featbench.saved import load_plugin, save_plugin, why_not
 from featbench.types import AnyArray, Indices
 
 __all__ = ["Classifier", "Fold"]
@@ -93,8 +93,11 @@ class Classifier(ClassifierMixin, BaseEstimator, ABC):
         return []
 
     def unsavable(self) -> str | None:
-        """Say why `save` would refuse this classifier, fitted or not; None where it would not."""
-        return None
+        """Say why `save` would refuse this classifier, or None where it would not.
+
+        One that knows before it is fitted overrides this, so that nobody fits it in vain.
+        """
+        return why_not(self) if hasattr(self, "classes_") else None
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted classifier into a folder, as JSON and arrays.

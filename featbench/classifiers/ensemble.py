@@ -131,7 +131,8 @@ class Ensemble(Classifier):
 
     def unsavable(self) -> str | None:
         """Say which member cannot be saved."""
-        reasons = (_build(member, "Ensemble", 0).unsavable() for member in self.members)
+        members = getattr(self, "members_", None) or [_build(m, "Ensemble", 0) for m in self.members]
+        reasons = (member.unsavable() for member in members)
         return next((reason for reason in reasons if reason is not None), None)
 
     def refuses(self, candidate: Mapping[str, Any], n_rows: int) -> str | None:

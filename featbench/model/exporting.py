@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from featbench.base import Classifier
 from featbench.config import Component, Document
 from featbench.config.components import read_component
 from featbench.datasets.opening import make_loader
@@ -74,11 +75,10 @@ def export(cell: str | Path, folder: str | Path, *, force: bool = False) -> Expo
     Raises
     ------
     ConfigError
-        No such cell, or one that is no pipeline; a folder that holds other things.
+        No such cell, or one that is no pipeline; a classifier that could only be pickled; a folder that holds
+        other things.
     DataError
         The images are not there, or not those of the run.
-    InputError
-        The classifier cannot be written without pickle.
     StoreError
         The predictions are not those of the run; the folder cannot be written.
     """
@@ -86,11 +86,10 @@ def export(cell: str | Path, folder: str | Path, *, force: bool = False) -> Expo
     _check_target(target, force=force)
     store, record = find_cell(Path(cell))
     parts = _components(record)
-    reason = parts["classifier"].build(0).unsavable()
-    if reason is not None:
-        raise ConfigError(f"{record['label']}: cannot be exported: {reason}")
+    _check_savable(parts["classifier"].build(0), record)
     data = _images(record, parts["dataset"])
     pipeline, predictions = _refit(record, parts, data)
+    _check_savable(pipeline.classifier, record)
     _compare(predictions, store, record)
     manifest = {**_manifest(pipeline, store, record), **pipeline.manifest}
     return Exported(target, manifest, _write(pipeline, manifest, target))
@@ -106,6 +105,12 @@ def _check_target(target: Path, *, force: bool) -> None:
             )
     elif target.exists():
         raise ConfigError(f"{target}: holds other things. Choose a new or empty folder for the model.")
+
+
+def _check_savable(classifier: Classifier, record: Mapping[str, Any]) -> None:
+    reason = classifier.unsavable()
+    if reason is not None:
+        raise ConfigError(f"{record['label']}: cannot be exported: {reason}")
 
 
 def _components(record: Mapping[str, Any]) -> dict[str, Component]:

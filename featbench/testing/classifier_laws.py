@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -180,6 +181,22 @@ def _labels(case: Case) -> str | None:
         predicted = case.fitted(names[case.y]).predict(case.X)
         if not np.array_equal(predicted, names[expected]):
             return f"{names[:3]!r} give other predictions"
+    return None
+
+
+@_law("Saved without pickle and loaded, it answers the same; or it says why it cannot be saved")
+def _saving(case: Case) -> str | None:
+    classifier = case.fitted()
+    if classifier.unsavable() is not None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        classifier.save(folder)
+        loaded = type(classifier).load(folder)
+    for method in ("predict", "predict_proba", "decision_function"):
+        if not hasattr(classifier, method):
+            continue
+        if not np.array_equal(getattr(loaded, method)(case.X), getattr(classifier, method)(case.X)):
+            return f"{method} differs"
     return None
 
 

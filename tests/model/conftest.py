@@ -6,11 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from model_runs import cell_of, run_text
 
-from featbench.config.document import parse
-from featbench.config.reading import read_experiment
 from featbench.model import export
-from featbench.runner import run
 
 DIGITS = """\
 dataset: digits
@@ -23,14 +21,6 @@ classifiers:
 selection: {folds: 2}
 timing: {repeats: 1}
 """
-
-
-def run_text(text: str, name: str, folder: Path) -> Path:
-    return run(read_experiment(parse(text, f"{name}.yaml"), name), output=folder / name).root
-
-
-def cell_of(root: Path, name: str) -> Path:
-    return next((root / "cells").glob(f"*-{name}-*.json"))
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,12 @@ import shutil
 
 import numpy as np
 import pytest
+from model_runs import cell_of, run_text
 
 from featbench.datasets.opening import open_dataset
 from featbench.errors import ConfigError, DataError, StoreError
 from featbench.model import export, load
 from featbench.store import Store
-from tests.model.conftest import cell_of, run_text
 
 
 @pytest.mark.parametrize("name", ["softmax", "knn", "svm", "ensemble"])
@@ -116,6 +116,14 @@ def test_what_cannot_be_saved_is_refused_before_anything_is_fitted(digits_run, t
     for name in ("knn", "ensemble"):
         with pytest.raises(ConfigError, match=r"cannot be exported: it would have to be pickled"):
             export(cell_of(digits_run, name), tmp_path / "model")
+
+
+def test_an_estimator_of_scikit_learn_could_only_be_pickled(tmp_path):
+    text = "dataset: digits\nextractor: raw\nclassifier: {name: sklearn, estimator: GaussianNB}\n"
+    root = run_text(text + "selection: none\ntiming: {repeats: 1}\n", "bayes", tmp_path)
+    with pytest.raises(ConfigError, match=r"cannot be exported: .*GaussianNB.*could only be pickled"):
+        export(cell_of(root, "sklearn"), tmp_path / "model")
+    assert not (tmp_path / "model").exists()
 
 
 def test_a_folder_is_replaced_only_when_told_and_only_a_model(digits_run, digits_model, tmp_path):
