@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal
 
 import numpy as np
 
@@ -13,10 +12,7 @@ from featbench.numerics import losses
 from featbench.numerics.losses import LossAndGradient
 from featbench.types import AnyArray, Float64Array
 
-__all__ = ["HingeName", "LinearScores", "LossName", "loss_named"]
-
-LossName = Literal["softmax", "weston_watkins", "one_vs_rest"]
-HingeName = Literal["plain", "squared"]
+__all__ = ["LinearScores", "loss_named"]
 
 _ROWS = 4096
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 
 from featbench.classifiers.inputs import training_rows
-from featbench.classifiers.linear_scores import HingeName, LinearScores, LossName, loss_named
+from featbench.classifiers.linear_scores import LinearScores, loss_named
 from featbench.numerics.blas import serial_blas
 from featbench.numerics.losses import LossAndGradient
 from featbench.numerics.threads import spread
@@ -80,8 +80,8 @@ class RandomSearch(LinearScores):
     scale: Annotated[float, Bounds(gt=0, le=1e12)] = 1e-4
     step: Annotated[float, Bounds(gt=0, le=1e12)] = 1e-4
     criterion: Literal["loss", "accuracy"] = "loss"
-    loss: LossName = "weston_watkins"
-    hinge: HingeName = "plain"
+    loss: Literal["softmax", "weston_watkins", "one_vs_rest"] = "weston_watkins"
+    hinge: Literal["plain", "squared"] = "plain"
     rows: Annotated[int, Bounds(ge=1)] | None = None
     random_state: Annotated[int, Bounds(ge=0, le=2**32 - 1)] = 0
 

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
 
 from featbench.classifiers.inputs import new_rows, training_rows
-from featbench.classifiers.linear_scores import HingeName, LinearScores, LossName, loss_named
+from featbench.classifiers.linear_scores import LinearScores, loss_named
 from featbench.errors import InputError, Shown, must_be
 from featbench.numerics.blas import serial_blas
 from featbench.numerics.first_order import RULES, Memory, decayed
@@ -100,8 +100,8 @@ class GradientDescent(LinearScores):
     (2018), 223-311. doi:10.1137/16M1080173
     """
 
-    loss: LossName = "softmax"
-    hinge: HingeName = "squared"
+    loss: Literal["softmax", "weston_watkins", "one_vs_rest"] = "softmax"
+    hinge: Literal["plain", "squared"] = "squared"
     method: Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"] = "adam"
     learning_rate: Annotated[float, Bounds(gt=0, le=1e12)] = 1e-3
     batch_size: Annotated[int, Bounds(ge=1)] = 256

@@ -24,7 +24,7 @@ def feature_findings(X: AnyArray) -> list[Finding]:
     Returns
     -------
     list of Finding
-        Values that are not finite, and columns that are the same for every image.
+        Values that are not finite, columns that are the same for every image, and the range of values.
     """
     n_bad = int((~np.isfinite(X)).sum())
     advice = "The extractor divides by 0 or overflows; featbench.testing.check_extractor looks for where."
@@ -37,7 +37,14 @@ def feature_findings(X: AnyArray) -> list[Finding]:
     if broken:
         advice = "Most columns are the same for every image: look at the extractor's input, and its pictures."
     found = f"{dead:,} of {d:,} constant"
-    return [finite, judged("dead columns", found, "0", not dead, advice, "fail" if broken else "advice")]
+    low, high = float(X.min()), float(X.max())
+    small = max(-low, high) < _EXPLODING
+    wide = "Values this large lose digits in float32; divide by what they grow with, such as the number of pixels."
+    return [
+        finite,
+        judged("dead columns", found, "0", not dead, advice, "fail" if broken else "advice"),
+        judged("range", f"{low:.3g} to {high:.3g}", f"within ±{_EXPLODING:g}", small, wide, "advice"),
+    ]
 
 
 def prepared_findings(X: AnyArray) -> list[Finding]:

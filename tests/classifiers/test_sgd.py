@@ -10,6 +10,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_limits
 
 from featbench.base import Fold
 from featbench.classifiers import SVM, GradientDescent, Softmax
@@ -135,6 +136,16 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(rng):
     np.testing.assert_array_equal(one.coef_, same.coef_)
     np.testing.assert_array_equal(one.step_curve_, same.step_curve_)
     assert not np.array_equal(one.coef_, other.coef_)
+
+
+def test_the_number_of_threads_changes_no_bit(rng):
+    X = rng.standard_normal((600, 700), dtype=np.float32)
+    y = rng.integers(0, 10, 600)
+    fits = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            fits.append(GradientDescent(epochs=2, batch_size=300).fit(X, y).coef_)
+    np.testing.assert_array_equal(*fits)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
