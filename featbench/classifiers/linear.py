@@ -6,18 +6,20 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from featbench.base import Classifier
+from featbench.classifiers.class_weights import ClassWeight, row_weights
 from featbench.classifiers.inputs import new_rows, training_rows
 from featbench.errors import InputError, must_be
-from featbench.numerics.linear import LinearFit, fit_linear
+from featbench.numerics.hinges import Hinge
+from featbench.numerics.linear import LinearFit
 from featbench.numerics.losses import Loss
-from featbench.numerics.optimality import certify
+from featbench.numerics.problem import Problem
 from featbench.parameters import Bounds, check_parameters
 from featbench.types import AnyArray, Float64Array, Labels
 
@@ -33,7 +35,8 @@ _TRUST = 0.01
 class LinearClassifier(Classifier):
     """One row of weights a class; the class with the highest score wins.
 
-    A subclass names its loss. The objective is the mean loss plus ``reg / 2 · ‖W‖²``, the bias left out.
+    A subclass names its loss. The objective is the mean loss, each row's counted by the weight of its class,
+    plus ``reg · (l1_ratio · Σ|W| + (1 − l1_ratio) / 2 · ‖W‖²)``, the bias left out.
 
     Attributes
     ----------
@@ -46,10 +49,11 @@ class LinearClassifier(Classifier):
     objective_ : float
         Of the fitted model.
     gradient_norm_ : float
-        Of the objective in W, with the bias at its best.
+        Of the objective in W, with the bias at its best; where the objective has kinks, of the shortest
+        subgradient that the solver's multipliers give.
     optimality_ : float
-        The objective is above its minimum by at most this share of itself, for certain. Far from tight where
-        reg is tiny beside the variance of the features.
+        The objective is above its minimum by at most this share of itself, for certain: the duality gap. Far
+        from tight where reg, or the part of it on squared weights, is tiny beside the variance of the features.
     expected_gain_ : float
         The share of itself that the solver still expected to gain from the objective; an estimate.
     converged_ : bool
@@ -57,15 +61,18 @@ class LinearClassifier(Classifier):
     n_iter_ : int
         Iterations of the solver.
     loss_curve_ : ndarray of float64, (n_iter_ + 1,)
-        Objective at W = 0 and after each iteration.
+        Objective at W = 0 and after each iteration; of a loss with kinks, after each round of smoothing.
     """
 
     reg: Annotated[float, Bounds(gt=0, le=1e12)] = 1e-3
-    max_iter: Annotated[int, Bounds(ge=1)] = 200
+    penalty: Literal["l2", "l1", "elastic_net"] = "l2"
+    l1_ratio: Annotated[float, Bounds(ge=0, le=1)] = 0.5
+    class_weight: ClassWeight = None
+    max_iter: Annotated[int, Bounds(ge=1)] = 1000
     tol: Annotated[float, Bounds(gt=0, lt=1)] = 1e-4
 
     @abstractmethod
-    def _loss(self) -> Loss:
+    def _loss(self) -> Loss | Hinge:
         """Return the loss that the parameters name."""
 
     def fit(self, X: AnyArray, y: AnyArray) -> Self:
@@ -94,10 +101,11 @@ class LinearClassifier(Classifier):
             The solver ended before `tol`; says how near the optimum the fit is.
         """
         X, self.classes_, codes = _rows(self, X, y)
-        (fit,) = self._fit_regs(X, codes, len(self.classes_), [self.reg])
+        weights = row_weights(type(self).__name__, self.class_weight, self.classes_, codes)
+        (fit,) = self._fit_regs(X, codes, len(self.classes_), [self.reg], weights)
         self.coef_, self.intercept_ = fit.coef, fit.intercept
         self.n_iter_, self.loss_curve_ = fit.n_iter, np.array(fit.curve)
-        certificate = certify(X, codes, self._loss(), self.reg, fit.coef, fit.intercept)
+        certificate = self._problem().certify(X, codes, self.reg, fit, weights)
         self.objective_ = certificate.objective
         self.gradient_norm_ = certificate.gradient_norm
         self.optimality_ = certificate.optimality
@@ -152,8 +160,23 @@ class LinearClassifier(Classifier):
     def _scores(self, X: AnyArray) -> Float64Array:
         return _scores(new_rows(self, X), self.coef_, self.intercept_)
 
-    def _fit_regs(self, X: AnyArray, codes: Labels, n_classes: int, regs: Sequence[float]) -> list[LinearFit]:
-        return fit_linear(X, codes, n_classes, self._loss(), regs, max_iter=self.max_iter, tol=self.tol)
+    def _problem(self) -> Problem:
+        loss, ratio = self._loss(), {"l2": 0.0, "l1": 1.0, "elastic_net": self.l1_ratio}[self.penalty]
+        if isinstance(loss, Hinge) and ratio > 0:
+            remedy = "Sparse weights need a smooth loss: the squared hinge of another loss, or Softmax."
+            constraint = "'l2' for a hinge with kinks"
+            raise InputError(must_be(type(self).__name__, "penalty", constraint, self.penalty, remedy))
+        return Problem(loss, ratio, self.max_iter, self.tol)
+
+    def _fit_regs(
+        self,
+        X: AnyArray,
+        codes: Labels,
+        n_classes: int,
+        regs: Sequence[float],
+        weights: Float64Array | None,
+    ) -> list[LinearFit]:
+        return self._problem().fit(X, codes, n_classes, regs, weights)
 
     def _path(
         self, X: AnyArray, y: AnyArray, X_new: AnyArray, candidates: Sequence[Mapping[str, Any]]
@@ -168,7 +191,8 @@ class LinearClassifier(Classifier):
         predictions: dict[int, AnyArray] = {}
         for batch in _alike(models):
             first, regs = models[batch[0]], [models[i].reg for i in batch]
-            fits = first._fit_regs(X, codes, len(classes), regs)
+            weights = row_weights(type(self).__name__, first.class_weight, classes, codes)
+            fits = first._fit_regs(X, codes, len(classes), regs, weights)
             for i, fit in zip(batch, fits, strict=True):
                 predictions[i] = classes[np.argmax(_scores(X_new, fit.coef, fit.intercept), axis=1)]
             missed = [
@@ -204,10 +228,10 @@ def _rows(model: LinearClassifier, X: AnyArray, y: AnyArray) -> tuple[AnyArray, 
 
 def _alike(models: Sequence[LinearClassifier]) -> list[list[int]]:
     """Group the positions of models that differ in `reg` alone."""
-    groups: dict[tuple[Any, ...], list[int]] = {}
+    groups: dict[str, list[int]] = {}
     for i, model in enumerate(models):
-        others = tuple((name, value) for name, value in model.get_params().items() if name != "reg")
-        groups.setdefault(others, []).append(i)
+        others = {name: value for name, value in model.get_params().items() if name != "reg"}
+        groups.setdefault(repr(others), []).append(i)
     return list(groups.values())
 
 

@@ -9,7 +9,7 @@ from scipy.linalg import qr
 
 from featbench.types import AnyArray, Float64Array
 
-__all__ = ["Frame", "choose_frame", "rotate"]
+__all__ = ["Frame", "choose_frame", "rotate", "weighted_mean"]
 
 _ROWS = 4096
 
@@ -47,14 +47,24 @@ class Frame:
         return weights.copy(), bias - weights @ self.shift.astype(np.float64)
 
 
-def choose_frame(X: AnyArray) -> Frame:
+def choose_frame(X: AnyArray, weights: Float64Array | None = None) -> Frame:
     """Choose what to multiply: the rows, a centred copy of them, or fewer columns that mean the same.
 
     With more columns than rows, the optimal weights are a combination of the centred rows, so that nothing
     is lost in the coordinates of their span.
+
+    Parameters
+    ----------
+    X : ndarray of float32 or float64, (n, d)
+    weights : ndarray of float64, (n,), optional
+        What each row counts in the mean.
+
+    Returns
+    -------
+    Frame
     """
     n, d = X.shape
-    mean = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
+    mean = weighted_mean(X, weights).astype(X.dtype)
     if d > n:
         rows, basis = rotate(X - mean)
         return Frame(rows, np.zeros(n, dtype=X.dtype), mean, basis)
@@ -62,6 +72,17 @@ def choose_frame(X: AnyArray) -> Frame:
     if np.any(np.abs(mean) > _FAR * deviation):
         return Frame(X - mean, np.zeros_like(mean), mean)
     return Frame(X, mean, np.zeros_like(mean))
+
+
+def weighted_mean(X: AnyArray, weights: Float64Array | None) -> Float64Array:
+    """Return the mean row, each counted by its weight, in float64."""
+    if weights is None:
+        return X.mean(axis=0, dtype=np.float64)  # type: ignore[no-any-return]
+    total = np.zeros(X.shape[1])
+    for start in range(0, len(X), _ROWS):
+        total += weights[start : start + _ROWS] @ X[start : start + _ROWS].astype(np.float64)
+    total /= weights.sum()
+    return total
 
 
 def _variance(X: AnyArray, mean: AnyArray) -> Float64Array:

@@ -18,7 +18,7 @@ _ROWS = 4096
 _JITTER = 2e-6
 
 
-def covariance(X: AnyArray, centre: AnyArray) -> Float64Array:
+def covariance(X: AnyArray, centre: AnyArray, weights: Float64Array | None = None) -> Float64Array:
     """Return the mean of ``(x − centre)(x − centre)ᵀ`` over the rows.
 
     Parameters
@@ -26,6 +26,8 @@ def covariance(X: AnyArray, centre: AnyArray) -> Float64Array:
     X : ndarray of float32 or float64, (n, d)
     centre : ndarray, (d,)
         Near the mean.
+    weights : ndarray of float64, (n,), optional
+        What each row counts; their sum is not divided by.
 
     Returns
     -------
@@ -35,6 +37,8 @@ def covariance(X: AnyArray, centre: AnyArray) -> Float64Array:
     total = np.zeros((X.shape[1], X.shape[1]))
     for start in range(0, len(X), _ROWS):
         rows = X[start : start + _ROWS] - centre.astype(X.dtype)
+        if weights is not None:
+            rows *= np.sqrt(weights[start : start + _ROWS, None]).astype(X.dtype)
         total += rows.T @ rows
     total /= len(X)
     return total

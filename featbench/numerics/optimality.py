@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from featbench.numerics.lbfgs import lbfgs, minimize_together
+from featbench.numerics.biases import best_bias
 from featbench.numerics.losses import Loss
 from featbench.types import AnyArray, Float64Array, Labels
 
-__all__ = ["Certificate", "certify"]
+__all__ = ["Certificate", "certify", "scores_of"]
 
 _ROWS = 1024
-_BIAS_GRADIENT = 1e-10  # of the mean loss: below it, a better bias gains less than rounding does
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,14 @@ class Certificate:
 
 
 def certify(
-    X: AnyArray, y: Labels, loss: Loss, reg: float, coef: Float64Array, intercept: Float64Array
+    X: AnyArray,
+    y: Labels,
+    loss: Loss,
+    reg: float,
+    coef: Float64Array,
+    intercept: Float64Array,
+    *,
+    weights: Float64Array | None = None,
 ) -> Certificate:
     """Bound from above how much the objective of a model exceeds its minimum.
 
@@ -47,23 +53,23 @@ def certify(
         The rows that the model was fitted to.
     y : ndarray of int64, (n,)
     loss : Loss
+        A smooth one.
     reg : float
     coef : ndarray of float64, (n_classes, d)
     intercept : ndarray of float64, (n_classes,)
+    weights : ndarray of float64, (n,), optional
+        What each row's loss counts.
 
     Returns
     -------
     Certificate
     """
     n = len(X)
-    scores = np.empty((len(coef), n))
-    for start in range(0, n, _ROWS):
-        part = slice(start, start + _ROWS)
-        scores[:, part] = coef @ X[part].T.astype(np.float64)
-    scores += intercept[:, None]
-    given = float(loss.value_and_gradient(scores, y)[0]) / n
-    scores += _best_bias(scores, y, loss)[:, None]
-    best, derivatives = loss.value_and_gradient(scores, y)
+    scores = scores_of(X, coef, intercept)
+    given = float(loss.value_and_gradient(scores, y, weights)[0]) / n
+    curvature = loss.curvature(len(coef))
+    scores += best_bias(scores, lambda s: loss.value_and_gradient(s, y, weights), curvature)[:, None]
+    best, derivatives = loss.value_and_gradient(scores, y, weights)
     gradient = reg * coef
     for start in range(0, n, _ROWS):
         part = slice(start, start + _ROWS)
@@ -74,20 +80,11 @@ def certify(
     return Certificate(objective, squared**0.5, min(1.0, above / objective))
 
 
-def _best_bias(scores: Float64Array, y: Labels, loss: Loss) -> Float64Array:
-    """Return what to add to each class's scores so that the summed loss is smallest."""
-    n_classes, n = scores.shape
-    curvature = loss.curvature(n_classes)
-
-    def evaluate(points: Float64Array, numbers: list[int]) -> tuple[Float64Array, Float64Array]:  # noqa: ARG001
-        summed, derivatives = loss.value_and_gradient(scores + points[0][:, None], y)
-        return np.array([float(summed) / n]), derivatives.sum(axis=-1)[None] / n
-
-    search = lbfgs(
-        np.zeros(n_classes),
-        lambda gradient: gradient / curvature,
-        lambda value, gradient: float(np.max(np.abs(gradient))) <= _BIAS_GRADIENT * value,
-        max_iter=100,
-        noise=4 * float(np.finfo(np.float64).eps),
-    )
-    return minimize_together(evaluate, [search])[0].point
+def scores_of(X: AnyArray, coef: Float64Array, intercept: Float64Array) -> Float64Array:
+    """Return scores ``(n_classes, n)`` in float64, block by block, so that no copy of all rows is made."""
+    scores = np.empty((len(coef), len(X)))
+    for start in range(0, len(X), _ROWS):
+        part = slice(start, start + _ROWS)
+        scores[:, part] = coef @ X[part].T.astype(np.float64)
+    scores += intercept[:, None]
+    return scores

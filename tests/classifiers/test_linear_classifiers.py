@@ -16,6 +16,7 @@ from featbench.base import Fold
 from featbench.classifiers import SVM, Softmax
 from featbench.classifiers.linear import LinearClassifier
 from featbench.errors import InputError
+from featbench.testing import check_classifier
 
 # No worse than the best of scikit-learn's by more than this share of the objective.
 PARITY = 1e-4
@@ -124,9 +125,9 @@ def test_a_path_is_one_batch_and_equals_separate_fits(cls, rng, monkeypatch):
     candidates = [{"reg": reg} for reg in (1e-3, 1e-2, 1e-1, 1.0)]
     batches = []
 
-    def counting(self, X, codes, n_classes, regs):
+    def counting(self, X, codes, n_classes, regs, weights):
         batches.append(list(regs))
-        return fit_regs(self, X, codes, n_classes, regs)
+        return fit_regs(self, X, codes, n_classes, regs, weights)
 
     fit_regs = LinearClassifier._fit_regs
     monkeypatch.setattr(LinearClassifier, "_fit_regs", counting)
@@ -210,8 +211,14 @@ def test_one_class_is_refused(cls, rng):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"loss": "hinge"}, "loss must be one of 'weston_watkins', 'one_vs_rest'"),
-        ({"hinge": "plain"}, "hinge must be one of 'squared'"),
+        ({"loss": "hinge"}, "loss must be one of 'weston_watkins', 'crammer_singer', 'one_vs_rest'"),
+        ({"hinge": "huber"}, "hinge must be one of 'squared', 'plain'"),
+        ({"penalty": "l0"}, "penalty must be one of 'l2', 'l1', 'elastic_net'"),
+        ({"penalty": "elastic_net", "l1_ratio": 1.5}, "l1_ratio must be a number ≥ 0 and ≤ 1"),
+        ({"hinge": "plain", "penalty": "l1"}, "penalty must be 'l2' for a hinge with kinks; got 'l1'"),
+        ({"class_weight": "even"}, "class_weight must be 'balanced', a mapping"),
+        ({"class_weight": {9: 2.0}}, "a label in class_weight must be one of the classes; got 9"),
+        ({"class_weight": {1: -1.0}}, "the weight of class 1 must be a finite number above 0"),
         ({"reg": 0.0}, "reg must be a number > 0"),
         ({"reg": float("nan")}, "reg must be a number"),
         ({"reg": float("inf")}, "reg must be a number"),
@@ -225,6 +232,20 @@ def test_bad_parameters(parameters, message, rng):
         SVM(**parameters).fit(X, y)
     with pytest.raises(InputError, match=message):
         SVM().fit_path(X, y, [{}, parameters], [Fold(np.arange(15), np.arange(15, 20))])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        SVM(hinge="plain"),
+        SVM(loss="crammer_singer"),
+        SVM(loss="one_vs_rest", penalty="l1", reg=1e-2),
+        Softmax(penalty="elastic_net", class_weight="balanced"),
+    ],
+    ids=repr,
+)
+def test_the_laws_of_classifiers(model):
+    check_classifier(model)
 
 
 def test_random_labels_give_chance_in_validation(rng):
