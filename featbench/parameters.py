@@ -49,7 +49,7 @@ class Bounds:
 
     def __str__(self) -> str:
         ends = (("≥", self.ge), (">", self.gt), ("≤", self.le), ("<", self.lt))
-        return " and ".join(f"{sign} {end}" for sign, end in ends if end is not None)
+        return " and ".join(f"{sign} {end:.9g}" for sign, end in ends if end is not None)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         """Translate to the constraints that pydantic knows; called by pydantic alone."""

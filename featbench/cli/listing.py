@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -12,6 +13,7 @@ from featbench.datasets import DATASETS
 from featbench.errors import FeatbenchError, UnknownNameError
 from featbench.extractors import EXTRACTORS
 from featbench.maps import MAPS
+from featbench.parameters import Bounds
 
 if TYPE_CHECKING:
     from featbench.plugins import PluginTable
@@ -66,11 +68,13 @@ def _show(kind: str, name: str, cls: type[Any]) -> None:
 
     documentation = read_docstring(cls)
     typer.echo(f"{name} ({kind}, {cls.__module__}.{cls.__qualname__})\n{documentation.summary}\n")
-    rows = []
+    rows, hints = [], get_type_hints(cls, include_extras=True)
     for parameter in inspect.signature(cls).parameters.values():
         default = "required" if parameter.default is parameter.empty else repr(parameter.default)
         meaning = documentation.parameters.get(parameter.name, "").replace("``", "")
-        rows.append([parameter.name, _type_name(parameter.annotation), default, meaning])
+        rows.append(
+            [parameter.name, _type_name(hints.get(parameter.name, parameter.annotation)), default, meaning]
+        )
     print_rows(["parameter", "type", "default", "meaning"], rows)
     if getattr(cls, "default_search", None):
         searched = "; ".join(f"{k}: {', '.join(map(_number, v))}" for k, v in cls.default_search.items())
@@ -81,18 +85,17 @@ def _show(kind: str, name: str, cls: type[Any]) -> None:
 
 def _type_name(annotation: Any) -> str:
     """Return an annotation as a person would say it: ``int ≥ 1``, ``"l1" | "l2"``."""
-    import re
-
-    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
-    text = re.sub(r"Literal\[([^\]]*)\]", lambda m: m[1].replace(", ", " | "), text)
-    text = re.sub(r"Annotated\[([^,\]]+), Bounds\(([^)]*)\)\]", lambda m: f"{m[1]} {_bounds(m[2])}", text)
-    return text.replace("'", '"')
-
-
-def _bounds(arguments: str) -> str:
-    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    pairs = [pair.split("=") for pair in arguments.split(", ")]
-    return " and ".join(f"{signs[name]} {value}" for name, value in pairs)
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return " ".join([_type_name(inner[0]), *(str(m) for m in inner[1:] if isinstance(m, Bounds))])
+    if origin is Literal:
+        return " | ".join(f'"{option}"' if isinstance(option, str) else str(option) for option in inner)
+    if origin in (Union, UnionType):
+        return " | ".join(map(_type_name, inner))
+    if annotation is type(None):
+        return "None"
+    plain = annotation.__name__ if isinstance(annotation, type) and not inner else str(annotation)
+    return plain.replace("typing.", "").replace("[Any]", "")
 
 
 def _number(value: Any) -> str:

@@ -102,7 +102,7 @@ class SIFT(Extractor):
 
     keypoints: Literal["dense", "detected"] = "dense"
     step: Annotated[int, Bounds(ge=1)] = 4
-    sizes: Annotated[float, Bounds(ge=_LEAST_SIZE, le=_LARGEST_SIZE)] | list[float] = 4.0
+    sizes: Annotated[float, Bounds(ge=1, le=256)] | list[float] = 4.0
     root: bool = False
     grid: Annotated[int, Bounds(ge=1)] = 4
 
