@@ -80,6 +80,13 @@ class Ensemble(Classifier):
                 problems.append(str(error))
         return problems
 
+    @classmethod
+    def written_label(cls, parameters: Mapping[str, Any]) -> str:
+        """Return what tables call it: with all its members, so that no two ensembles share a name."""
+        members = [_label(member) for member in parameters.get("members", cls.members)]
+        others = [f"{k}={v}" for k, v in parameters.items() if k != "members" and v != getattr(cls, k)]
+        return f"ensemble({', '.join([*members, *others])})"
+
     def fit(self, X: AnyArray, y: AnyArray) -> Self:
         """Fit every member to the rows.
 
@@ -190,6 +197,17 @@ def _build(member: Any, where: str, seed: int) -> Classifier:
     if problems:
         raise InputError("; ".join(problems))
     return classifier
+
+
+def _label(member: str | Mapping[str, Any]) -> str:
+    """Return a member as a table shows it."""
+    if isinstance(member, str):
+        return member
+    params = {key: value for key, value in member.items() if key != "name"}
+    if member["name"] == "ensemble":
+        return Ensemble.written_label(params)
+    told = ", ".join(f"{key}={value}" for key, value in params.items())
+    return f"{member['name']}({told})" if told else str(member["name"])
 
 
 def _scores(member: Classifier, X: AnyArray) -> Float64Array | None:

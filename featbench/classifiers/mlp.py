@@ -43,7 +43,7 @@ class MLP(Classifier):
     method : {"sgd", "momentum", "nesterov", "adam"}, default="adam"
         What a step makes of a gradient.
     learning_rate : float, default=1e-3
-        At the start, above 0; sgd, momentum and nesterov want about a hundred times as much as adam.
+        At the start, above 0; momentum wants about a hundred times as much as adam.
     momentum : float, default=0.9
         Share of its velocity that `momentum` and `nesterov` keep, in [0, 1).
     batch_size : int or None, default=None

@@ -81,6 +81,8 @@ class Component:
         told = [f"{k}={shortened(v)}" for k, v in self.params.items() if v != defaults.get(k)]
         label = " & ".join(parts) or self.name
         label = f"{label}({', '.join(told)})" if told else label
+        if hasattr(self.cls, "written_label"):
+            label = self.cls.written_label(self.params)
         label = f"({label})" if parts and self.maps else label
         label = label if self.augment == "none" else f"{label} + flips"
         return " → ".join([label, *(step.label for step in self.maps)])

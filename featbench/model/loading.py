@@ -76,6 +76,7 @@ def load(folder: str | Path) -> Pipeline:
     pixels = Pixels(tuple(manifest.image.shape), manifest.image.resize, manifest.image.max_pixels)
     try:
         _check_shapes(extractor, classifier, pixels, len(manifest.classes))
+        _check_neighbours(classifier)
         arrays = read_arrays(root / "preprocess.npz")
         preprocess = restore_preprocess(manifest.preprocess, arrays, extractor.n_features_out_)
         pipeline = Pipeline(extractor, preprocess, classifier, tuple(manifest.classes), pixels, told)
@@ -134,6 +135,22 @@ def _check_shapes(extractor: Extractor, classifier: Classifier, pixels: Pixels, 
         raise StoreError(must_be("classifier", "classes_", "class numbers", Shown(numbers.dtype)))
     if numbers.min() < 0 or numbers.max() >= n_classes or (np.diff(numbers) <= 0).any():
         raise StoreError(must_be("classifier", "classes_", f"ascending, below {n_classes}", numbers.tolist()))
+
+
+def _check_neighbours(classifier: Any) -> None:
+    """Refuse training rows of a kNN, or of one in an ensemble, that the two images of `_try_out` may not meet."""
+    for member in getattr(classifier, "members_", ()):
+        _check_neighbours(member)
+    if not hasattr(classifier, "y_"):
+        return
+    rows, codes = classifier.X_, classifier.y_
+    if rows.ndim != 2 or rows.shape[1] != classifier.n_features_in_ or codes.shape != (len(rows),):
+        got = Shown(f"{rows.shape} and {codes.shape}")
+        raise StoreError(must_be("classifier", "X_ and y_", "training rows and a class for each", got))
+    if rows.dtype.kind not in "uf" or not np.isfinite(rows).all():
+        raise StoreError(must_be("classifier", "X_", "finite numbers", Shown(rows.dtype)))
+    if codes.dtype.kind != "i" or codes.min() < 0 or codes.max() >= len(classifier.classes_):
+        raise StoreError(must_be("classifier", "y_", f"numbers of {len(classifier.classes_)} classes", codes))
 
 
 def _try_out(pipeline: Pipeline) -> None:

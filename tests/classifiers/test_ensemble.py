@@ -8,6 +8,7 @@ from sklearn.datasets import make_classification
 
 from featbench.base import Classifier
 from featbench.classifiers import KNN, MLP, SVM, Ensemble, Majority, Softmax
+from featbench.config import Component
 from featbench.config.document import parse
 from featbench.config.reading import read_experiment
 from featbench.errors import ConfigError, InputError
@@ -137,6 +138,14 @@ def test_an_experiment_builds_what_it_names():
     assert repr(component.build(7)) == repr(
         Ensemble(members=["softmax", {"name": "knn", "n_neighbors": 3}], vote="hard", random_state=7)
     )
+
+
+def test_tables_name_all_members():
+    inner = {"name": "ensemble", "members": ["softmax", "knn"], "vote": "hard"}
+    members = ["softmax", {"name": "svm", "reg": 0.1}, {"name": "majority"}, inner]
+    component = Component("classifier", "ensemble", {"members": members, "vote": "soft"})
+    assert component.label == "ensemble(softmax, svm(reg=0.1), majority, ensemble(softmax, knn, vote=hard))"
+    assert Component("classifier", "ensemble").label == "ensemble(softmax, svm)"
 
 
 def test_too_few_rows_for_a_member():

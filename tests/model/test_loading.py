@@ -8,9 +8,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from model_runs import cell_of
 
 from featbench.errors import StoreError
-from featbench.model import load
+from featbench.model import export, load
 
 
 def change_json(path, change):
@@ -68,6 +69,25 @@ def test_arrays_that_do_not_fit_are_refused(digits_model, name, change):
     change_array(digits_model / "classifier", name, change)
     with pytest.raises(StoreError):
         load(digits_model)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("X_", lambda a: a[:, :-1]),
+        ("X_", lambda a: a[:-1]),
+        ("X_", lambda a: np.full_like(a, np.nan)),
+        ("X_", lambda a: a.astype(str)),
+        ("y_", lambda a: a + 1),
+        ("y_", lambda a: a - 1),
+        ("y_", lambda a: a.astype(float)),
+    ],
+)
+def test_training_rows_that_contradict_themselves_are_refused(digits_run, tmp_path, name, change):
+    folder = export(cell_of(digits_run, "knn"), tmp_path / "model").folder
+    change_array(folder / "classifier", name, change)
+    with pytest.raises(StoreError, match=rf"classifier: (X_ and y_|{name}) must be"):
+        load(folder)
 
 
 @pytest.mark.parametrize(
