@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
+from sklearn.preprocessing import FunctionTransformer
 
-from featbench.base import Classifier
+from featbench.base import Classifier, Fold
 from featbench.classifiers.inputs import new_rows, training_rows
-from featbench.errors import InputError, must_be
-from featbench.numerics.neighbors import nearest
+from featbench.errors import InputError, Shown, must_be
+from featbench.numerics.neighbors import Neighbors
 from featbench.parameters import Bounds, check_parameters
 from featbench.types import AnyArray, Float64Array, Indices, Labels
 
 __all__ = ["KNN"]
 
 _ROWS = 4096
+
+# Made from the training rows alone, so neither parameters nor what was learnt: it is not saved, copied or pickled.
+_PREPARED: WeakKeyDictionary[KNN, Neighbors] = WeakKeyDictionary()
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -32,11 +37,14 @@ class KNN(Classifier):
     ----------
     n_neighbors : int, default=5
         How many neighbours vote; at most the number of training rows.
-    metric : {"l2", "l1"}, default="l2"
-        Root of the sum of squared differences, or sum of absolute differences.
-    weights : {"uniform", "distance"}, default="uniform"
-        Each neighbour has one vote, or one over its distance; where neighbours are at distance 0, they
-        alone vote.
+    metric : {"l2", "l1", "cosine", "chi2", "intersection"}, default="l2"
+        Root of Σ (a − b)²; Σ |a − b|; 1 − the cosine of the angle; Σ (a − b)² / (a + b), not halved; and
+        1 − Σ min(a, b) of rows divided by their sums. The last two are for histograms and refuse negative
+        features. A row of zeros is at 1 from every row by cosine and intersection.
+    weights : {"uniform", "distance", "kernel"}, default="uniform"
+        What a neighbour's vote counts: one; one over its distance d, where those at distance 0, if there are any,
+        alone vote; or exp(−(d / h)² / 2), a Gaussian whose width h is the distance of the farthest of the
+        neighbours.
 
     Attributes
     ----------
@@ -54,8 +62,8 @@ class KNN(Classifier):
     """
 
     n_neighbors: Annotated[int, Bounds(ge=1)] = 5
-    metric: Literal["l2", "l1"] = "l2"
-    weights: Literal["uniform", "distance"] = "uniform"
+    metric: Literal["l2", "l1", "cosine", "chi2", "intersection"] = "l2"
+    weights: Literal["uniform", "distance", "kernel"] = "uniform"
 
     default_search: ClassVar[Mapping[str, Sequence[Any]]] = {
         "n_neighbors": [1, 3, 5, 8, 10, 12, 15, 20, 50, 100]
@@ -80,11 +88,14 @@ class KNN(Classifier):
         Raises
         ------
         InputError
-            Bad parameters, rows or labels; more neighbours than rows.
+            Bad parameters, rows or labels; more neighbours than rows; negative features for ``"chi2"`` and
+            ``"intersection"``.
         """
         X, self.classes_, self.y_ = training_rows(self, X, y)
+        self._check_sign(X)
         self.X_ = _compact(X)
         self._check_count(self.n_neighbors)
+        self._searcher().prepare()
         return self
 
     def kneighbors(self, X: AnyArray, n_neighbors: int | None = None) -> tuple[Float64Array, Indices]:
@@ -110,7 +121,8 @@ class KNN(Classifier):
         """
         X = new_rows(self, X)
         count = self._check_count(self.n_neighbors if n_neighbors is None else n_neighbors)
-        return nearest(self.X_, _compact(X), count, self.metric)
+        self._check_sign(X)
+        return self._searcher().nearest(_compact(X), count)
 
     def predict_proba(self, X: AnyArray) -> Float64Array:
         """Return each class's share of the votes, ``(m, n_classes)``, columns as in `classes_`."""
@@ -128,6 +140,20 @@ class KNN(Classifier):
         distances, indices = self.kneighbors(X)
         counts = [self.n_neighbors]
         return next(count_votes(distances, self.y_[indices], counts, self.weights, len(self.classes_)))
+
+    def fit_path(
+        self,
+        X: AnyArray,
+        y: AnyArray,
+        candidates: Sequence[Mapping[str, Any]],
+        folds: Sequence[Fold],
+        preprocess: BaseEstimator | None = None,
+    ) -> list[list[AnyArray]]:
+        """Predict every fold's validation rows with every candidate's parameters; see `Classifier.fit_path`."""
+        if preprocess is None or (isinstance(preprocess, FunctionTransformer) and preprocess.func is None):
+            X = np.asarray(X)
+            return super().fit_path(_compact(X) if X.dtype.kind == "f" else X, y, candidates, folds)
+        return super().fit_path(X, y, candidates, folds, preprocess)
 
     def refuses(self, candidate: Mapping[str, Any], n_rows: int) -> str | None:
         """Say that a candidate has more neighbours than a fold has training rows."""
@@ -156,6 +182,25 @@ class KNN(Classifier):
                     predictions[metric, weights, count] = classes[np.argmax(votes, axis=1)]
         return [predictions[model.metric, model.weights, model.n_neighbors] for model in models]
 
+    def _searcher(self) -> Neighbors:
+        """Return the training rows, prepared; anew where `fit` was not called here, as after loading."""
+        prepared = _PREPARED.get(self)
+        if prepared is None or prepared.given is not self.X_ or prepared.metric != self.metric:
+            prepared = _PREPARED[self] = Neighbors(self.X_, self.metric)
+        return prepared
+
+    def _check_sign(self, X: AnyArray) -> None:
+        if self.metric not in ("chi2", "intersection") or X.dtype == np.uint8 or X.min(initial=0) >= 0:
+            return
+        counts = (X < 0).sum(axis=0)
+        columns = np.flatnonzero(counts)
+        shown = ", ".join(f"column {c} ({counts[c]} rows)" for c in columns[:3])
+        more = f" and {len(columns) - 3} more" if len(columns) > 3 else ""
+        found = Shown(f"{counts.sum()} negative in {shown}{more}")
+        constraint = f"nowhere negative for the metric {self.metric}, which compares histograms"
+        remedy = "Leave out preprocessing that subtracts, or use another metric."
+        raise InputError(must_be("KNN", "X", constraint, found, remedy))
+
     def _check_count(self, count: int) -> int:
         if not 1 <= count <= len(self.X_):
             constraint = f"from 1 to the number of training rows (n_samples = {len(self.X_)})"
@@ -177,9 +222,9 @@ def count_votes(
         Class of each neighbour.
     counts : sequence of int
         Ascending, at most k.
-    weights : {"uniform", "distance"}
-        With ``"distance"``, a vote counts as much as the nearest neighbour's distance over its own, which is
-        one over its distance but cannot overflow; where that is 0, neighbours at distance 0 alone vote.
+    weights : {"uniform", "distance", "kernel"}
+        As in `KNN`. With ``"distance"``, a vote counts as much as the nearest neighbour's distance over its
+        own, which is one over its distance but cannot overflow.
     n_classes : int
 
     Yields
@@ -196,6 +241,11 @@ def count_votes(
     rows = np.arange(len(labels))
     counted = 0
     for count in counts:
+        if weights == "kernel":
+            width = distances[:, count - 1 : count]
+            relative = distances[:, :count] / np.where(width > 0, width, 1)
+            shares, counted = np.exp(-np.square(relative) / 2), 0
+            votes[:] = 0
         for rank in range(counted, count):
             votes[rows, labels[:, rank]] += shares[:, rank]
         counted = count

@@ -1,18 +1,28 @@
 """Distances between blocks of rows, each as an interval that surely holds it.
 
-===========  ===================================================================================
-rows         arithmetic
-===========  ===================================================================================
-uint8, L1    integers; the interval is a point
-uint8, L2    float32 matrix products of at most 1,024 columns each, of values centred to ±128: every
-             partial sum is an integer of at most 1024 · 128² = 2²⁴, which float32 holds exactly;
-             the interval is a point
-float, L1    sums in the rows' own precision, in whatever order is fastest
-float, L2    matrix products in the rows' own precision
-===========  ===================================================================================
+A `Measure` puts rows into the form that sums over pairs are fast in, and says how a sum becomes an interval:
 
-The float intervals are as wide as rounding can ever make them, so that who needs the exact order of
-distances recomputes directly only those whose intervals overlap.
+    from:  base[t] + slope · sum(q, t) + base[q],  each once for the lower end and once for the upper
+
+=================  ============================  =================================================
+rows               sum                           exact
+=================  ============================  =================================================
+uint8, ``l1``      Σ |a − b|                     in integers; the interval is a point
+uint8, ``l2``      Σ a (b − 128)                 in integers; the interval is a point
+other, ``l1``      Σ |a − b|                     in integers, of rows rounded to 256 levels; or float32
+other, ``l2``      Σ a (b − 128)                 in integers, of rows rounded to 256 levels; or Σ a b in
+                                                 float32, about a centre where rows lie far off
+``cosine``         Σ a b of rows of length 1     float32
+``chi2``           Σ (a − b)² / (a + b)          float32
+``intersection``   Σ |a − b| of rows of sum 1    float32
+=================  ============================  =================================================
+
+Float products are left to BLAS. Other sums run in the widest registers (`featbench.numerics.wide`) where the
+processor has them; elsewhere they are left to LLVM, and integer products to BLAS in pieces of 512 columns, in which
+every partial sum is an integer of at most 512 · 255 · 128 < 2²⁴ that float32 holds exactly.
+
+The intervals are as wide as rounding can ever make them, so that who needs the exact order of distances
+computes only those anew whose intervals overlap.
 
 References
 ----------
@@ -23,25 +33,43 @@ doi:10.1137/1.9780898718027
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from featbench.numerics.threads import kernel
+from featbench.numerics import wide
+from featbench.numerics.threads import kernel, spread
 from featbench.types import AnyArray, Float64Array
 
-__all__ = ["INTERVALS", "PRODUCT_COLUMNS", "Intervals", "power_of_two_scale"]
+__all__ = ["METRICS", "PRODUCT_COLUMNS", "Bytes", "Measure", "Placed", "byte_moments", "frozen", "gamma"]
 
-# Columns in one matrix product: the most for which uint8 products are exact, and few enough that the
-# rounding bound of float32 products, which grows with the columns, leaves little to recheck.
-PRODUCT_COLUMNS = 1024
+METRICS = ("l2", "l1", "cosine", "chi2", "intersection")
 
-Bounds: TypeAlias = tuple[Float64Array, Float64Array]
-"""Lower and upper bounds of distances, (n_query, n_train); the same array where they are exact."""
+PRODUCT_COLUMNS = 8192
+"""Columns in one float32 product: few enough that the rounding bound, which grows with them, stays small."""
 
-Intervals: TypeAlias = Callable[[AnyArray], Callable[[AnyArray], Bounds]]
-"""Takes a block of training rows, then a block of queries."""
+_EXACT_PRODUCT_COLUMNS = 512
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Rows in the form that sums are computed in.
+
+    Attributes
+    ----------
+    rows : ndarray of uint8, int8 or float32, (n, d or more)
+    low, high : ndarray of float64, (n,)
+        What a row adds to the lower and to the upper end of its distances.
+    """
+
+    rows: AnyArray
+    low: Float64Array
+    high: Float64Array
+
+    def part(self, start: int, stop: int) -> Placed:
+        """Return some of the rows."""
+        return Placed(self.rows[start:stop], self.low[start:stop], self.high[start:stop])
 
 
 @kernel
@@ -59,128 +87,167 @@ def _l1_uint8(train: Any, query: Any, out: Any) -> None:
 
 
 @kernel(any_order=True)
-def _l1_float(train: Any, query: Any, relative: float, low: Any, high: Any) -> None:
+def _l1_float32(train: Any, query: Any, out: Any) -> None:
     n_train, n_columns = train.shape
     for tile in range(0, n_train, 16):
         for q in range(query.shape[0]):
             for t in range(tile, min(tile + 16, n_train)):
-                total = abs(train[t, 0] - query[q, 0])  # has the rows' dtype, and keeps it
-                for j in range(1, n_columns):
+                total = np.float32(0)
+                for j in range(n_columns):
                     total += abs(train[t, j] - query[q, j])
-                low[q, t] = np.float64(total) * (1.0 - relative)
-                high[q, t] = np.float64(total) * (1.0 + relative)
+                out[q, t] = total
 
 
-def _l1(train: AnyArray, query: AnyArray) -> Intervals:
-    if train.dtype == query.dtype == np.uint8:
+@kernel(any_order=True)
+def _chi2_float32(train: Any, query: Any, out: Any) -> None:
+    least = np.finfo(np.float32).tiny
+    n_train, n_columns = train.shape
+    for tile in range(0, n_train, 16):
+        for q in range(query.shape[0]):
+            for t in range(tile, min(tile + 16, n_train)):
+                total = np.float32(0)
+                for j in range(n_columns):
+                    difference = train[t, j] - query[q, j]
+                    total += difference * difference / max(train[t, j] + query[q, j], least)
+                out[q, t] = total
 
-        def exact(rows: AnyArray) -> Callable[[AnyArray], Bounds]:
-            def bounds(queries: AnyArray) -> Bounds:
-                distances = np.empty((len(queries), len(rows)))
-                _l1_uint8(rows, queries, distances)
-                return distances, distances
 
-            return bounds
-
-        return exact
-
-    dtype = np.result_type(train.dtype, query.dtype, np.float32)
-    # One rounding a difference and one an addition; the float64 sum compared with is rounded as well.
-    relative = 1.01 * (_gamma(train.shape[1] + 2, dtype) + _gamma(train.shape[1] + 2, np.float64))
-
-    def near(rows: AnyArray) -> Callable[[AnyArray], Bounds]:
-        rows = rows.astype(dtype, copy=False)
-
-        def bounds(queries: AnyArray) -> Bounds:
-            low, high = np.empty((2, len(queries), len(rows)))
-            _l1_float(rows, queries.astype(dtype, copy=False), relative, low, high)
-            return low, high
-
-        return bounds
-
-    return near
+def _portable_sums(kind: str, query: AnyArray, train: AnyArray, out: AnyArray) -> None:
+    if kind == "sad":
+        _l1_uint8(train, query, out)
+    elif kind == "l1":
+        _l1_float32(train, query, out)
+    elif kind == "chi2":
+        _chi2_float32(train, query, out)
+    elif kind == "dot":
+        np.matmul(query[:, :PRODUCT_COLUMNS], train[:, :PRODUCT_COLUMNS].T, out=out)
+        for start in range(PRODUCT_COLUMNS, train.shape[1], PRODUCT_COLUMNS):
+            columns = slice(start, start + PRODUCT_COLUMNS)
+            out += query[:, columns] @ train[:, columns].T
+    else:
+        out[:] = 0.0
+        for start in range(0, train.shape[1], _EXACT_PRODUCT_COLUMNS):
+            columns = slice(start, start + _EXACT_PRODUCT_COLUMNS)
+            out += query[:, columns].astype(np.float32) @ train[:, columns].astype(np.float32).T
 
 
 @kernel
-def _l2_bounds(
-    parts: Any, train_norms: Any, query_norms: Any, relative: float, absolute: float, low: Any, high: Any
-) -> None:
-    n_parts, n_query, n_train = parts.shape
-    lengths = np.sqrt(train_norms)
-    for q in range(n_query):
-        length = np.sqrt(query_norms[q])
-        for t in range(n_train):
-            product = 0.0
-            for p in range(n_parts):
-                product += parts[p, q, t]
-            squared = train_norms[t] + query_norms[q] - 2.0 * product
-            error = relative * (lengths[t] + length) ** 2 + absolute
-            low[q, t], high[q, t] = squared - error, squared + error
+def _byte_moments(rows: Any, sums: Any, squares: Any) -> None:
+    for i in range(rows.shape[0]):
+        total, squared = np.int64(0), np.int64(0)
+        for start in range(0, rows.shape[1], 32768):  # 255² of so many columns stays within 32 bits
+            part, part_squared = np.uint32(0), np.uint32(0)
+            for j in range(start, min(start + 32768, rows.shape[1])):
+                value = np.uint32(rows[i, j])
+                part = np.uint32(part + value)
+                part_squared = np.uint32(part_squared + value * value)
+            total += np.int64(part)
+            squared += np.int64(part_squared)
+        sums[i], squares[i] = total, squared
 
 
-def _l2(train: AnyArray, query: AnyArray) -> Intervals:
-    n_columns = train.shape[1]
-    if train.dtype == query.dtype == np.uint8:
-        centre, scale = np.full(n_columns, 128, dtype=np.float32), np.float32(1)
-        relative = absolute = 0.0
-    else:
-        dtype = np.result_type(train.dtype, query.dtype, np.float32)
-        scale = dtype.type(power_of_two_scale(train, query))
-        # Near the mean, so that products do not cancel.
-        centre = (train.mean(axis=0, dtype=np.float64) * float(scale)).astype(dtype)
-        unit = float(np.finfo(dtype).eps) / 2
-        # With a and b as placed: 2 γ ‖a‖‖b‖ ≤ γ/2 (‖a‖ + ‖b‖)² for the products, 4 u (…)² for having rounded
-        # a and b, and the rest for the float64 sums here and in the distance compared with.
-        relative = _gamma(min(n_columns, PRODUCT_COLUMNS), dtype) / 2 + 4 * unit
-        relative = 1.01 * (relative + 4 * _gamma(n_columns + 4, np.float64))
-        absolute = 32 * n_columns * float(np.finfo(dtype).tiny)  # what underflow may lose
-
-    def placed(rows: AnyArray) -> tuple[AnyArray, Float64Array]:
-        moved = rows.astype(centre.dtype)
-        moved *= scale
-        moved -= centre
-        return moved, np.einsum("ij,ij->i", moved, moved, dtype=np.float64)
-
-    def near(rows: AnyArray) -> Callable[[AnyArray], Bounds]:
-        moved_rows, row_norms = placed(rows)
-
-        def bounds(queries: AnyArray) -> Bounds:
-            moved, norms = placed(queries)
-            low, high = np.empty((2, len(queries), len(rows)))
-            _l2_bounds(_products(moved_rows, moved), row_norms, norms, relative, absolute, low, high)
-            return low, high
-
-        return bounds
-
-    return near
+def frozen(rows: AnyArray) -> AnyArray:
+    """Return rows as read-only ones, so that a kernel is not compiled once for those that can be written too."""
+    rows = rows.view()
+    rows.flags.writeable = False
+    return rows
 
 
-def _products(train: AnyArray, query: AnyArray) -> AnyArray:
-    """Multiply rows, `PRODUCT_COLUMNS` columns at a time, to ``(parts, n_query, n_train)``."""
-    starts = range(0, train.shape[1], PRODUCT_COLUMNS)
-    parts = np.empty((len(starts), len(query), len(train)), dtype=train.dtype)
-    for part, start in zip(parts, starts, strict=True):
-        columns = slice(start, start + PRODUCT_COLUMNS)
-        np.matmul(query[:, columns], train[:, columns].T, out=part)
-    return parts
+class Measure:
+    """How the distances of a metric to some training rows are computed.
+
+    Parameters
+    ----------
+    metric : str
+        One of `METRICS`.
+    X : ndarray of uint8, float32 or float64, (n, d)
+        Training rows, C-contiguous and finite; none negative for ``"chi2"`` and ``"intersection"``.
+    """
+
+    kind: str
+    wide: bool
+    slope_low: float
+    slope_high: float
+    sums_dtype: type
+    scale: Float64Array
+    factor: Float64Array
+    in_place: bool
+
+    def __init__(self, metric: str, X: AnyArray) -> None:
+        self.metric, self.X = metric, frozen(X)
+
+    def train(self, start: int, stop: int) -> Placed:
+        """Return some training rows, placed."""
+        raise NotImplementedError
+
+    def query(self, rows: AnyArray) -> tuple[Placed, Float64Array, Float64Array]:
+        """Return queries, placed, and what each is multiplied by first and second (as in `scale`, `factor`)."""
+        raise NotImplementedError
+
+    def sums(self, query: AnyArray, train: AnyArray, out: AnyArray) -> None:
+        """Compute the sums for all pairs, ``(m, n)``; `out` is what `room` made."""
+        if self.wide:
+            wide.pair_sums(self.kind, query, train, out)
+        else:
+            _portable_sums(self.kind, query, train, out[: len(query), : len(train)])
+
+    def room(self, n_query: int, n_train: int) -> AnyArray:
+        """Make room for sums."""
+        return np.empty((-(-n_query // 4) * 4 + 4, n_train + 8), dtype=self.sums_dtype)
+
+    def _padded(self, rows: AnyArray) -> AnyArray:
+        """Copy queries into the form that whole tiles are computed in."""
+        if not self.wide:
+            return rows
+        n = -(-len(rows) // wide.TILE_QUERIES) * wide.TILE_QUERIES
+        padded = wide.aligned((n, rows.shape[1]), rows.dtype, apart=True)
+        padded[: len(rows), : rows.shape[1]] = rows
+        return padded
 
 
-def _gamma(terms: int, dtype: Any) -> float:
-    """Return γ(terms), or infinity where the bound says nothing any more."""
+class Bytes(Measure):
+    """L1 or L2 of uint8 rows to uint8 queries, in integers."""
+
+    def __init__(self, metric: str, X: AnyArray) -> None:
+        super().__init__(metric, X)
+        n, d = X.shape
+        self.kind = "sad" if metric == "l1" else "dot8"
+        self.wide = self.kind in wide.KINDS and (metric == "l1" or d <= wide.MOST_DOT8_COLUMNS)
+        self.slope_low = self.slope_high = 1.0 if metric == "l1" else -2.0
+        self.sums_dtype = np.int32 if self.wide or metric == "l1" else np.float64
+        self.scale = self.factor = np.ones(n)
+        self.in_place = not self.wide or wide.row_bytes(d) == d
+        self._base = np.zeros(n)
+        if metric == "l2":  # |a − b|² = a² − 256 Σ a  −  2 Σ a (b − 128)  +  b²
+            sums, squares = byte_moments(self.X)
+            self._base = (squares - 256 * sums).astype(np.float64)
+
+    def train(self, start: int, stop: int) -> Placed:
+        """Return some training rows, placed."""
+        rows = self.X[start:stop]
+        if not self.in_place:
+            padded = wide.aligned(rows.shape, np.uint8)
+            spread(lambda a, b: np.copyto(padded[a:b, : rows.shape[1]], rows[a:b]), len(rows), least=256)
+            rows = padded
+        return Placed(rows, self._base[start:stop], self._base[start:stop])
+
+    def query(self, rows: AnyArray) -> tuple[Placed, Float64Array, Float64Array]:
+        """Return queries, placed, with the ones that they are multiplied by."""
+        ones, base = np.ones(len(rows)), np.zeros(len(rows))
+        if self.metric == "l2":
+            base = byte_moments(frozen(rows))[1].astype(np.float64)
+            rows = (rows ^ np.uint8(128)).view(np.int8)
+        return Placed(self._padded(rows), base, base), ones, ones
+
+
+def byte_moments(rows: AnyArray) -> tuple[AnyArray, AnyArray]:
+    """Return the sum and the sum of squares of each row of uint8."""
+    sums, squares = np.empty((2, len(rows)), dtype=np.int64)
+    spread(lambda a, b: _byte_moments(rows[a:b], sums[a:b], squares[a:b]), len(rows), least=64)
+    return sums, squares
+
+
+def gamma(terms: int, dtype: Any) -> float:
+    """Return γ(terms) for a dtype, or infinity where the bound says nothing any more."""
     share = terms * float(np.finfo(dtype).eps) / 2
     return share / (1 - share) if share < 1 else np.inf
-
-
-def power_of_two_scale(train: AnyArray, query: AnyArray) -> float:
-    """Return the power of two that brings every entry into ±½, so that no square overflows.
-
-    uint8 rows are left as they are; scaling by a power of two rounds nothing.
-    """
-    if train.dtype == query.dtype == np.uint8:
-        return 1.0
-    peak = max(abs(float(end)) for rows in (train, query) for end in (rows.min(), rows.max()))
-    return float(np.ldexp(1.0, -int(np.frexp(peak)[1]) - 1)) if peak > 0 else 1.0
-
-
-INTERVALS: dict[str, Callable[[AnyArray, AnyArray], Intervals]] = {"l1": _l1, "l2": _l2}
-"""By metric: takes all training rows and all queries. L2 is squared, times the square of its scale."""

@@ -2,113 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from featbench.errors import InputError, Shown, must_be
 from featbench.numerics.blas import serial_blas
-from featbench.numerics.distances import INTERVALS, PRODUCT_COLUMNS, power_of_two_scale
-from featbench.numerics.threads import kernel, n_threads, spread
+from featbench.numerics.candidates import FORMULAS, consider, finish
+from featbench.numerics.distances import METRICS, Bytes, Measure, Placed, frozen
+from featbench.numerics.float_distances import Floats, peaks, power_of_two
+from featbench.numerics.lists import Lists
+from featbench.numerics.quantized import Quantized
+from featbench.numerics.threads import n_threads, spread
 from featbench.types import AnyArray, Float64Array, Indices
 
-__all__ = ["nearest"]
+__all__ = ["METRICS", "Neighbors", "nearest"]
 
-# Bytes for one block of training rows, and for what all threads together hold beside it.
-_TRAIN_BYTES = 64 << 20
-_QUERY_BYTES = 128 << 20
-_MOST_TRAIN_ROWS = 4096
-_MOST_QUERY_ROWS = 256
-
-
-@kernel
-def _offer(distance: float, index: int, distances: Any, indices: Any) -> None:
-    """Put a neighbour in the place of the farthest of a heap, if it comes before it.
-
-    The root of the heap is the farthest; of two at the same distance, the one with the larger index.
-    """
-    if not (distance < distances[0] or (distance == distances[0] and index < indices[0])):
-        return
-    size, hole = len(distances), 0
-    while 2 * hole + 1 < size:
-        child = 2 * hole + 1
-        right = child + 1
-        if right < size and (
-            distances[right] > distances[child]
-            or (distances[right] == distances[child] and indices[right] > indices[child])
-        ):
-            child = right
-        if distances[child] < distance or (distances[child] == distance and indices[child] < index):
-            break
-        distances[hole], indices[hole] = distances[child], indices[child]
-        hole = child
-    distances[hole], indices[hole] = distance, index
-
-
-@kernel
-def _l1_direct(a: Any, b: Any) -> float:
-    """Sum absolute differences in float64, from the first column on."""
-    total = 0.0
-    for j in range(len(a)):
-        total += abs(np.float64(a[j]) - np.float64(b[j]))
-    return total
-
-
-@kernel
-def _l2_direct(a: Any, b: Any, scale: float) -> float:
-    """Sum squared differences in float64, in eight interleaved sums: an order that never changes."""
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-    whole = len(a) - len(a) % 8
-    for j in range(0, whole, 8):
-        s0 += (a[j] * scale - b[j] * scale) ** 2
-        s1 += (a[j + 1] * scale - b[j + 1] * scale) ** 2
-        s2 += (a[j + 2] * scale - b[j + 2] * scale) ** 2
-        s3 += (a[j + 3] * scale - b[j + 3] * scale) ** 2
-        s4 += (a[j + 4] * scale - b[j + 4] * scale) ** 2
-        s5 += (a[j + 5] * scale - b[j + 5] * scale) ** 2
-        s6 += (a[j + 6] * scale - b[j + 6] * scale) ** 2
-        s7 += (a[j + 7] * scale - b[j + 7] * scale) ** 2
-    for j in range(whole, len(a)):
-        s0 += (a[j] * scale - b[j] * scale) ** 2
-    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
-
-
-@kernel
-def _keep_nearest(
-    low: Any,
-    high: Any,
-    train: Any,
-    query: Any,
-    squared: bool,
-    scale: float,
-    first: int,
-    distances: Any,
-    indices: Any,
-) -> None:
-    """Offer a block of training rows, known by intervals ``(m, t)`` of their distances, to m heaps.
-
-    The k nearest of the block lie below the k-th smallest upper bound, so only rows whose lower bound is
-    not above it can be among them; those are computed directly unless their interval is a point.
-    """
-    uppers = np.empty(distances.shape[1])
-    nobody = np.zeros(distances.shape[1], dtype=np.int64)
-    for q in range(low.shape[0]):
-        uppers[:] = np.inf
-        for t in range(low.shape[1]):
-            _offer(high[q, t], 0, uppers, nobody)
-        for t in range(low.shape[1]):
-            # The negation lets through what is not a number: an interval from infinite to infinite.
-            if not low[q, t] > min(uppers[0], distances[q, 0]):
-                distance = low[q, t]
-                if low[q, t] != high[q, t] and squared:
-                    distance = _l2_direct(train[t], query[q], scale)
-                elif low[q, t] != high[q, t]:
-                    distance = _l1_direct(train[t], query[q])
-                _offer(distance, first + t, distances[q], indices[q])
+# Bytes: training rows in another form than given; candidates, and queries in another form; queries that stay in
+# a core's cache while training rows pass; sums of a block.
+_TRAIN_BYTES = 48 << 20
+_GROUP_BYTES = 48 << 20
+_QUERY_BYTES = 3 << 19
+_SUMS_BYTES = 1 << 19
+_MOST_QUERIES = 128
+_MOST_PRODUCTS = 512
+_FEW = 1 << 20  # entries of training rows that are not worth a second thread
 
 
 def nearest(X_train: AnyArray, X_query: AnyArray, k: int, metric: str = "l2") -> tuple[Float64Array, Indices]:
-    """Find the k nearest training rows of each query.
+    """Find the k nearest training rows of each query; see `Neighbors`.
 
     Parameters
     ----------
@@ -116,63 +41,254 @@ def nearest(X_train: AnyArray, X_query: AnyArray, k: int, metric: str = "l2") ->
         Finite rows.
     k : int
         How many neighbours, 1 to n.
-    metric : {"l2", "l1"}
-        L2 is the root of the sum of squared differences, L1 the sum of absolute ones.
+    metric : str
+        One of `METRICS`.
 
     Returns
     -------
     distances : ndarray of float64, (m, k)
-        Ascending. Computed in integers where both sets are uint8, otherwise summed in float64; L2 as the
-        root of that.
+        Ascending.
     indices : ndarray of int64, (m, k)
         Rows of `X_train`; of two at the same distance, the smaller index comes first.
 
     Raises
     ------
     InputError
-        k outside 1 to n, rows of different lengths, an unknown metric.
+        As `Neighbors` and `Neighbors.nearest`.
+    """
+    return Neighbors(X_train, metric).nearest(X_query, k)
+
+
+class Neighbors:
+    """Training rows, prepared for searches by one metric.
+
+    ================  ============================================================================
+    metric            distance of a and b
+    ================  ============================================================================
+    ``l2``            root of Σ (a − b)²
+    ``l1``            Σ |a − b|
+    ``cosine``        1 − Σ a b / root of (Σ a² · Σ b²), at least 0; 1 where a row is all zeros
+    ``chi2``          Σ (a − b)² / (a + b), terms of a + b = 0 left out; not halved
+    ``intersection``  1 − Σ min(a, b) of rows divided by their sums, computed as ½ Σ |a − b|, which
+                      is the same; 1 where a row is all zeros
+    ================  ============================================================================
+
+    Distances are computed in integers where rows and queries are uint8 and the metric is L1 or L2,
+    otherwise in float64, in one order of summation; L2 neighbours are ordered before the root is taken.
+
+    Parameters
+    ----------
+    X_train : ndarray of uint8, float32 or float64, (n, d)
+        Finite rows; none negative for ``"chi2"`` and ``"intersection"``. Kept, not copied.
+    metric : str
+        One of `METRICS`.
+
+    Raises
+    ------
+    InputError
+        An unknown metric, no rows, negative entries.
 
     Notes
     -----
-    Works through blocks, so that less than 256 MB are used beyond inputs and results at any n and m.
+    Works through blocks, so that less than 256 MB are used beyond inputs and results at any n and m. A few
+    numbers a training row are kept from search to search. Rows that are float64, that lie far from the
+    origin, whose length fills no whole registers, or that a metric normalizes, are brought into float32 anew in
+    each search, block by block.
     """
-    _check(X_train, X_query, k, metric)
-    X_train, X_query = np.ascontiguousarray(X_train), np.ascontiguousarray(X_query)
-    n, m, d = len(X_train), len(X_query), X_train.shape[1]
-    distances = np.full((m, k), np.inf)
-    indices = np.full((m, k), n, dtype=np.int64)
-    if m == 0:
-        return distances, indices
-    train_rows = min(_MOST_TRAIN_ROWS, max(1, _TRAIN_BYTES // (8 * d)))
-    bytes_a_query = 8 * d + 8 * train_rows * (2 - (-d // PRODUCT_COLUMNS))
-    query_rows = max(1, min(_MOST_QUERY_ROWS, _QUERY_BYTES // n_threads() // bytes_a_query))
-    squared, scale = metric == "l2", power_of_two_scale(X_train, X_query)
-    intervals = INTERVALS[metric](X_train, X_query)
-    with serial_blas():
-        for first in range(0, n, train_rows):
-            rows = X_train[first : first + train_rows]
-            bounds = intervals(rows)
 
-            def work(
-                start: int, stop: int, *, first: int = first, rows: Any = rows, bounds: Any = bounds
-            ) -> None:
-                for begin in range(start, stop, query_rows):
-                    part = slice(begin, min(begin + query_rows, stop))
-                    low, high = bounds(X_query[part])
-                    heaps = distances[part], indices[part]
-                    _keep_nearest(low, high, rows, X_query[part], squared, scale, first, *heaps)
+    def __init__(self, X_train: AnyArray, metric: str = "l2") -> None:
+        if metric not in METRICS:
+            raise InputError(must_be("nearest", "metric", f"one of {', '.join(METRICS)}", metric))
+        if X_train.ndim != 2 or len(X_train) == 0:
+            raise InputError(must_be("nearest", "X_train", "a matrix with rows", Shown(X_train.shape)))
+        self.metric, self.given = metric, X_train
+        self.X_train = np.ascontiguousarray(X_train)
+        self._check_sign("X_train", self.X_train)
+        self._measures: dict[str, tuple[float, Measure]] = {}
+        self._peaks: Float64Array | None = None
 
-            spread(work, m)
-    order = np.lexsort((indices, distances))
-    distances, indices = np.take_along_axis(distances, order, 1), np.take_along_axis(indices, order, 1)
-    return (np.sqrt(distances) / scale if squared else distances), indices
+    def prepare(self) -> None:
+        """Do now what would otherwise be done by the first search for rows like the training rows."""
+        self._measure(self.X_train[:1])
+
+    def nearest(self, X_query: AnyArray, k: int) -> tuple[Float64Array, Indices]:
+        """Find the k nearest training rows of each query.
+
+        Parameters
+        ----------
+        X_query : ndarray of uint8, float32 or float64, (m, d)
+            Finite rows; none negative for ``"chi2"`` and ``"intersection"``.
+        k : int
+            How many neighbours, 1 to n.
+
+        Returns
+        -------
+        distances : ndarray of float64, (m, k)
+            Ascending.
+        indices : ndarray of int64, (m, k)
+            Rows of `X_train`; of two at the same distance, the smaller index comes first.
+
+        Raises
+        ------
+        InputError
+            k outside 1 to n, rows of another length, negative entries.
+        """
+        n, d = self.X_train.shape
+        if X_query.ndim != 2 or X_query.shape[1] != d:
+            shapes = Shown(f"shapes {self.X_train.shape} and {X_query.shape}")
+            raise InputError(
+                must_be("nearest", "X_train and X_query", "matrices with as many columns", shapes)
+            )
+        if not 1 <= k <= n:
+            raise InputError(must_be("nearest", "k", f"1 to the {n} training rows", k))
+        X_query = np.ascontiguousarray(X_query)
+        m = len(X_query)
+        distances, indices = np.empty((m, k)), np.empty((m, k), dtype=np.int64)
+        if m == 0:
+            return distances, indices
+        self._check_sign("X_query", X_query)
+        measure = self._measure(X_query)
+        step = max(4, _GROUP_BYTES // max(8 * d, Lists.bytes_a_query(k) * n_threads()))
+        with nullcontext() if measure.wide else serial_blas():
+            for first in range(0, m, step):
+                part = slice(first, min(first + step, m))
+                distances[part], indices[part] = _search(measure, X_query[part], k)
+        return self._in_units(distances, measure), indices
+
+    def _measure(self, X_query: AnyArray) -> Measure:
+        """Return how distances to such queries are computed; made once for all queries of ordinary size."""
+        if self.metric in ("l1", "l2") and self.X_train.dtype == X_query.dtype == np.uint8:
+            exactly: Measure = self._made("bytes", 0.0, lambda: Bytes(self.metric, self.X_train))
+            return exactly
+        if self._peaks is None:
+            self._peaks = peaks(self.X_train)
+        largest = max(float(self._peaks.max()), float(peaks(X_query).max()))
+        scale = float(power_of_two(np.array([largest]))[0])
+        if self.metric in ("l1", "l2"):
+            rough: Quantized = self._made(
+                "quantized", scale, lambda: Quantized(self.metric, self.X_train, scale)
+            )
+            if rough.suits(X_query):
+                return rough
+        by_row = self._peaks
+        singly: Measure = self._made(
+            "floats", scale, lambda: Floats(self.metric, self.X_train, by_row, largest)
+        )
+        return singly
+
+    def _made(self, kind: str, scale: float, make: Callable[[], Measure]) -> Any:
+        """Return the measure of a kind, made anew where it was for values of another size."""
+        if kind not in self._measures or self._measures[kind][0] != scale:
+            self._measures[kind] = scale, make()
+        return self._measures[kind][1]
+
+    def _in_units(self, distances: Float64Array, measure: Measure) -> Float64Array:
+        if self.metric == "l2":
+            np.sqrt(distances, out=distances)
+        if self.metric in ("l2", "l1", "chi2") and measure.scale[0] != 1:
+            distances /= measure.scale[0]
+        return distances
+
+    def _check_sign(self, what: str, rows: AnyArray) -> None:
+        if self.metric in ("chi2", "intersection") and rows.dtype != np.uint8 and rows.min() < 0:
+            constraint = f"nowhere negative for the metric {self.metric}"
+            raise InputError(must_be("nearest", what, constraint, Shown(f"a smallest entry of {rows.min()}")))
 
 
-def _check(X_train: AnyArray, X_query: AnyArray, k: int, metric: str) -> None:
-    if metric not in INTERVALS:
-        raise InputError(must_be("nearest", "metric", f"one of {', '.join(INTERVALS)}", metric))
-    if X_train.ndim != 2 or X_query.ndim != 2 or X_train.shape[1] != X_query.shape[1]:
-        shapes = Shown(f"shapes {X_train.shape} and {X_query.shape}")
-        raise InputError(must_be("nearest", "X_train and X_query", "matrices with as many columns", shapes))
-    if not 1 <= k <= len(X_train):
-        raise InputError(must_be("nearest", "k", f"1 to the {len(X_train)} training rows", k))
+def _search(measure: Measure, X_query: AnyArray, k: int) -> tuple[Float64Array, Indices]:
+    """Find the neighbours of so many queries that their lists fit into memory."""
+    (n, d), m = measure.X.shape, len(X_query)
+    edges, parts = _divide(m, n, measure)
+    queries = [measure.query(X_query[a:b]) for a, b in edges]
+    lists = [Lists(m, k) for _ in range(parts)]
+    distances = np.full((parts, m, k), np.inf)
+    indices = np.full((parts, m, k), n, dtype=np.int64)
+    once = n if measure.in_place else max(256, _TRAIN_BYTES // (4 * d))
+    tasks = [(part, block) for block in range(len(edges)) for part in range(parts)]
+
+    def exactly(block: int) -> tuple[Any, Any]:
+        a, b = edges[block]
+        _, scale, factor = queries[block]
+        return _how(measure), (_by_dtype(X_query[a:b]), scale, _factor(measure, factor))
+
+    for first in range(0, n, once):
+        train = measure.train(first, min(first + once, n))
+
+        def work(start: int, stop: int, *, train: Placed = train, first: int = first) -> None:
+            for part, block in tasks[start:stop]:
+                rows = len(train.rows)
+                begin, end = rows * part // parts, rows * (part + 1) // parts
+                found = lists[part].part(*edges[block])
+                _pass(
+                    measure,
+                    train.part(begin, end),
+                    first + begin,
+                    queries[block][0],
+                    k,
+                    found,
+                    exactly(block),
+                )
+
+        spread(work, len(tasks))
+
+    def close(start: int, stop: int) -> None:
+        for part, block in tasks[start:stop]:
+            a, b = edges[block]
+            finish(k, lists[part].part(a, b), *exactly(block), distances[part, a:b], indices[part, a:b])
+
+    spread(close, len(tasks))
+    return _merge(distances, indices, k)
+
+
+def _pass(
+    measure: Measure, train: Placed, first: int, query: Placed, k: int, lists: Any, exactly: Any
+) -> None:
+    """Let training rows pass a block of queries."""
+    m = len(query.low)
+    step = max(48, min(4080, _SUMS_BYTES * (4 if measure.kind == "dot" else 1) // (4 * m) // 24 * 24))
+    slopes = measure.slope_low, measure.slope_high
+    sums = measure.room(m, step)
+    for start in range(0, len(train.low), step):
+        rows = train.part(start, start + step)
+        measure.sums(query.rows, rows.rows, sums)
+        ends = (rows.low, rows.high), (query.low, query.high)
+        consider(sums, first + start, slopes, *ends, k, lists, *exactly)
+
+
+def _divide(m: int, n: int, measure: Measure) -> tuple[list[tuple[int, int]], int]:
+    """Divide queries into blocks, and say into how many parts training rows are divided, for all threads to work."""
+    threads, d = n_threads(), measure.X.shape[1]
+    most = max(4, min(_MOST_QUERIES, _QUERY_BYTES // (d * (4 if isinstance(measure, Floats) else 1))))
+    if measure.kind == "dot":  # BLAS makes blocks of its own
+        most = _MOST_PRODUCTS
+    blocks = -(-m // most)
+    if measure.kind != "dot" and m >= 16 * threads:
+        blocks = -(-blocks // threads) * threads
+    edges = [m * i // blocks for i in range(blocks + 1)]
+    parts = 1 if n * d < _FEW else max(1, threads // blocks)
+    return list(pairwise(edges)), min(parts, n)
+
+
+def _merge(distances: Float64Array, indices: Indices, k: int) -> tuple[Float64Array, Indices]:
+    """Sort the neighbours that each part found, and keep the first k of all."""
+    distances = np.concatenate(list(distances), axis=1)
+    indices = np.concatenate(list(indices), axis=1)
+    order = np.lexsort((indices, distances))[:, :k]
+    return np.take_along_axis(distances, order, 1), np.take_along_axis(indices, order, 1)
+
+
+def _how(measure: Measure) -> tuple[Any, ...]:
+    """Return how the kernels compute exact distances to training rows."""
+    formula, halved = FORMULAS[measure.metric], measure.metric == "intersection"
+    return formula, halved, _by_dtype(measure.X), measure.scale, _factor(measure, measure.factor)
+
+
+def _factor(measure: Measure, factor: Float64Array) -> Float64Array:
+    return factor if measure.metric == "intersection" else np.ones(len(factor))
+
+
+def _by_dtype(rows: AnyArray) -> tuple[AnyArray, AnyArray, AnyArray]:
+    """Return three matrices of which two are empty, so that one compiled kernel serves every dtype."""
+    dtypes = (np.uint8, np.float32, np.float64)
+    matrices = [rows if rows.dtype == dtype else np.empty((0, 0), dtype=dtype) for dtype in dtypes]
+    return frozen(matrices[0]), frozen(matrices[1]), frozen(matrices[2])

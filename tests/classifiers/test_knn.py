@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from featbench.base import Fold
 from featbench.classifiers import KNN, knn
@@ -22,6 +25,9 @@ def vote_by_hand(distances, labels, k, weights, n_classes):
     for distance, label in list(zip(distances, labels, strict=True))[:k]:
         if weights == "uniform":
             votes[label] += 1
+        elif weights == "kernel":
+            width = distances[k - 1]
+            votes[label] += np.exp(-((distance / width) ** 2) / 2) if width > 0 else 1
         elif distances[0] == 0:
             votes[label] += distance == 0
         else:
@@ -29,7 +35,11 @@ def vote_by_hand(distances, labels, k, weights, n_classes):
     return votes
 
 
-@given(seed=st.integers(0, 10**6), k=st.integers(1, 12), weights=st.sampled_from(["uniform", "distance"]))
+@given(
+    seed=st.integers(0, 10**6),
+    k=st.integers(1, 12),
+    weights=st.sampled_from(["uniform", "distance", "kernel"]),
+)
 def test_votes_by_hand(seed, k, weights):
     rng = np.random.default_rng(seed)
     distances = np.sort(rng.integers(0, 4, (5, 12)), axis=1).astype(float)
@@ -37,7 +47,7 @@ def test_votes_by_hand(seed, k, weights):
     *_, votes = count_votes(distances, labels, [1, k] if k > 1 else [1], weights, 3)
     for row in range(5):
         expected = vote_by_hand(distances[row], labels[row], k, weights, 3)
-        np.testing.assert_array_equal(votes[row], expected)
+        np.testing.assert_allclose(votes[row], expected, rtol=1e-15 if weights == "kernel" else 0)
 
 
 def test_a_tie_goes_to_the_first_class_and_a_zero_distance_takes_all():
@@ -49,6 +59,16 @@ def test_a_tie_goes_to_the_first_class_and_a_zero_distance_takes_all():
     np.testing.assert_allclose(
         by_distance.predict_proba([[1.0]]), [[(1 + 1 / 8) / (2 + 1 / 8), 1 / (2 + 1 / 8)]]
     )
+
+
+def test_kernel_votes_by_hand():
+    """Distances 1, 2, 2 and the kernel as wide as the farthest: exp(−1/8), exp(−1/2) twice."""
+    X, y = np.array([[1.0], [2.0], [-2.0], [9.0]]), ["a", "b", "b", "a"]
+    shares = KNN(n_neighbors=3, weights="kernel").fit(X, y).predict_proba([[0.0]])
+    near, far = np.exp(-1 / 8), np.exp(-1 / 2)
+    np.testing.assert_allclose(shares, [[near / (near + 2 * far), 2 * far / (near + 2 * far)]])
+    same = KNN(n_neighbors=2, weights="kernel").fit(np.zeros((3, 1)), ["a", "b", "b"])
+    np.testing.assert_array_equal(same.predict_proba([[0.0]]), [[0.5, 0.5]])
 
 
 def test_distances_too_small_to_invert():
@@ -112,12 +132,12 @@ def test_one_search_for_neighbours_serves_a_metric(monkeypatch, rng):
     X, y = rng.normal(size=(40, 3)), np.arange(40) % 2
     asked = []
 
-    def counting(X_train, X_query, k, metric):
-        asked.append((metric, k))
-        return nearest(X_train, X_query, k, metric)
+    class Counting(knn.Neighbors):
+        def nearest(self, X_query, k):
+            asked.append((self.metric, k))
+            return super().nearest(X_query, k)
 
-    nearest = knn.nearest
-    monkeypatch.setattr(knn, "nearest", counting)
+    monkeypatch.setattr(knn, "Neighbors", Counting)
     folds = [Fold(np.arange(30), np.arange(30, 40))]
     candidates = [
         {"n_neighbors": k, "weights": w, "metric": m}
@@ -127,6 +147,63 @@ def test_one_search_for_neighbours_serves_a_metric(monkeypatch, rng):
     ]
     KNN().fit_path(X, y, candidates, folds)
     assert sorted(asked) == [("l1", 9), ("l2", 9)]
+
+
+@pytest.mark.parametrize("metric", ["cosine", "chi2", "intersection"])
+def test_other_metrics_in_a_path_and_alone(metric):
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:400].astype(np.float32) / 16, y[:400]
+    part = np.arange(400) % 4
+    folds = [Fold(np.flatnonzero(part != p), np.flatnonzero(part == p)) for p in range(4)]
+    candidates = [
+        {"metric": metric, "n_neighbors": k, "weights": w}
+        for k in (1, 7)
+        for w in ("uniform", "distance", "kernel")
+    ]
+    for fold, predicted in zip(folds, KNN().fit_path(X, y, candidates, folds), strict=True):
+        for candidate, labels in zip(candidates, predicted, strict=True):
+            alone = KNN(**candidate).fit(X[fold.train], y[fold.train])
+            np.testing.assert_array_equal(labels, alone.predict(X[fold.validation]))
+            assert np.mean(labels == y[fold.validation]) > 0.85
+
+
+@pytest.mark.parametrize("preprocess", [None, FunctionTransformer(), StandardScaler()])
+def test_pixels_in_a_path_are_compared_in_integers_once_for_all_folds(preprocess, rng, monkeypatch):
+    X, y = rng.integers(0, 256, (40, 6)).astype(np.float32), np.arange(40) % 2
+    dtypes = set()
+
+    class Watching(knn.Neighbors):
+        def nearest(self, X_query, k):
+            dtypes.update((self.X_train.dtype.name, X_query.dtype.name))
+            return super().nearest(X_query, k)
+
+    monkeypatch.setattr(knn, "Neighbors", Watching)
+    KNN().fit_path(X, y, [{"n_neighbors": 1}], [Fold(np.arange(30), np.arange(30, 40))], preprocess)
+    assert dtypes == ({"float32"} if isinstance(preprocess, StandardScaler) else {"uint8"})
+
+
+@pytest.mark.parametrize("metric", ["chi2", "intersection"])
+def test_histograms_are_not_negative(metric, rng):
+    X, y = rng.random((10, 5)), np.arange(10) % 2
+    model = KNN(metric=metric, n_neighbors=1).fit(X, y)
+    bad = X.copy()
+    bad[:3, 1] = bad[4, 3] = -1
+    message = rf"KNN: X must be nowhere negative for the metric {metric}.*; got 4 negative in column 1 \(3 rows\), column 3 \(1 rows\)\. Leave out"
+    with pytest.raises(InputError, match=message):
+        model.predict(bad)
+    with pytest.raises(InputError, match=message):
+        KNN(metric=metric).fit(bad, y)
+
+
+def test_what_is_prepared_follows_the_rows(rng, tmp_path):
+    X, y = rng.random((30, 4)), np.arange(30) % 3
+    model = KNN(n_neighbors=1).fit(X, y)
+    assert (model.predict(X) == y).all()
+    assert (pickle.loads(pickle.dumps(model)).predict(X) == y).all()
+    assert (copy.deepcopy(model).predict(X) == y).all()
+    assert (model.fit(X, y[::-1]).predict(X) == y[::-1]).all()
+    assert (model.fit(-X, y).predict(-X) == y).all()
+    assert model.set_params(metric="l1").kneighbors(-X)[0].max() == 0
 
 
 def test_pixels_stay_or_become_integers(rng):
@@ -175,8 +252,8 @@ def test_more_neighbours_than_rows():
     ("parameters", "message"),
     [
         ({"n_neighbors": 0}, "n_neighbors must be an integer ≥ 1; got 0"),
-        ({"metric": "cosine"}, "metric must be one of 'l2', 'l1'; got 'cosine'"),
-        ({"weights": None}, "weights must be one of 'uniform', 'distance'"),
+        ({"metric": "l3"}, "metric must be one of 'l2', 'l1', 'cosine', 'chi2', 'intersection'; got 'l3'"),
+        ({"weights": None}, "weights must be one of 'uniform', 'distance', 'kernel'"),
     ],
 )
 def test_bad_parameters(parameters, message, rng):

@@ -1,53 +1,58 @@
-"""The intervals hold the exact distance, and are narrow enough to be of use."""
+"""Distances of bytes are exact, by wide instructions and without them."""
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
+from intervals import ends
 
-from featbench.numerics.distances import INTERVALS, power_of_two_scale
+from featbench.numerics import distances, wide
+from featbench.numerics.distances import Bytes, byte_moments, gamma
 
-
-def exact(a, b, metric):
-    """The distance (squared for L2) in rational numbers, as the nearest float64."""
-    differences = [Fraction(float(x)) - Fraction(float(y)) for x, y in zip(a, b, strict=True)]
-    return float(sum(abs(v) if metric == "l1" else v * v for v in differences))
+WIDE = wide.KINDS
 
 
+@pytest.mark.parametrize("kinds", [WIDE, frozenset()], ids=["wide", "portable"])
 @pytest.mark.parametrize("metric", ["l1", "l2"])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("offset", [0.0, 100.0])
-def test_float_intervals_hold_the_exact_distance(metric, dtype, offset, rng):
-    X, Q = (offset + rng.normal(size=(n, 1100)) for n in (12, 3))
-    X[0] = Q[0]
-    X, Q = X.astype(dtype), Q.astype(dtype)
-    low, high = INTERVALS[metric](X, Q)(X)(Q)
-    unit = power_of_two_scale(X, Q) ** 2 if metric == "l2" else 1.0
-    distances = np.array([[exact(x, q, metric) for x in X] for q in Q]) * unit
-    assert (low <= distances).all()
-    assert (distances <= high).all()
-    # A bound for the worst case over 1,024 columns; loose bounds would recheck half the training set.
-    width = {np.float32: 1e-3, np.float64: 1e-11}[dtype]
-    assert (high - low)[:, 1:].max() <= width * distances[:, 1:].max()
-
-
-@pytest.mark.parametrize("metric", ["l1", "l2"])
-def test_uint8_intervals_are_points(metric, rng):
-    X, Q = (rng.integers(0, 256, (n, 2100), dtype=np.uint8) for n in (40, 5))
-    low, high = INTERVALS[metric](X, Q)(X)(Q)
+@pytest.mark.parametrize("d", [1, 64, 2100])
+def test_uint8_intervals_are_points(kinds, metric, d, rng, monkeypatch):
+    monkeypatch.setattr(wide, "KINDS", kinds)
+    X, Q = (rng.integers(0, 256, (n, d), dtype=np.uint8) for n in (40, 5))
+    X[0], Q[0], X[1], Q[1] = 0, 255, 255, 0
+    low, high = ends(Bytes(metric, X), Q)
     differences = Q.astype(np.int64)[:, None] - X.astype(np.int64)
     expected = np.abs(differences).sum(-1) if metric == "l1" else (differences**2).sum(-1)
     np.testing.assert_array_equal(low, expected)
     np.testing.assert_array_equal(high, expected)
 
 
-def test_scale_is_a_power_of_two_that_leaves_pixels_alone():
-    pixels = np.full((2, 2), 200, dtype=np.uint8)
-    assert power_of_two_scale(pixels, pixels) == 1
-    rows = np.array([[3.0, -5.0]])
-    scale = power_of_two_scale(rows, rows)
-    assert np.frexp(scale)[0] == 0.5
-    assert 0.25 <= 5 * scale <= 0.5
-    assert power_of_two_scale(np.zeros((1, 2)), np.zeros((1, 2))) == 1
+def test_rows_too_long_for_32_bits_take_the_other_path(rng):
+    """255 · 128 · d passes 2³¹ here; all 255 against all 0 is the worst case."""
+    d = wide.MOST_DOT8_COLUMNS + 1
+    X = np.full((2, d), 255, dtype=np.uint8)
+    X[1] = 128
+    measure = Bytes("l2", X)
+    assert not measure.wide
+    low, high = ends(measure, np.zeros((1, d), dtype=np.uint8))
+    assert low.tolist() == high.tolist() == [[255**2 * d, 128**2 * d]]
+
+
+def test_moments_of_bytes(rng):
+    rows = rng.integers(0, 256, (3, 70_000), dtype=np.uint8)
+    rows[0] = 255
+    sums, squares = byte_moments(rows)
+    assert sums.tolist() == rows.sum(axis=1, dtype=np.int64).tolist()
+    assert squares.tolist() == (rows.astype(np.int64) ** 2).sum(axis=1).tolist()
+
+
+def test_gamma_says_nothing_where_everything_may_be_lost():
+    assert gamma(10, np.float32) == pytest.approx(10 * 2.0**-24, rel=1e-5)
+    assert gamma(2**24, np.float32) == np.inf
+
+
+def test_long_products_come_in_pieces(monkeypatch, rng):
+    monkeypatch.setattr(distances, "PRODUCT_COLUMNS", 7)
+    X, Q = (rng.integers(0, 9, (n, 30)).astype(np.float32) for n in (6, 4))
+    out = np.empty((4, 6), dtype=np.float32)
+    distances._portable_sums("dot", Q, X, out)
+    np.testing.assert_array_equal(out, Q @ X.T)
