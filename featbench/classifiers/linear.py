@@ -193,8 +193,8 @@ class LinearClassifier(Classifier):
             first, regs = models[batch[0]], [models[i].reg for i in batch]
             weights = row_weights(type(self).__name__, first.class_weight, classes, codes)
             fits = first._fit_regs(X, codes, len(classes), regs, weights)
-            for i, fit in zip(batch, fits, strict=True):
-                predictions[i] = classes[np.argmax(_scores(X_new, fit.coef, fit.intercept), axis=1)]
+            for i, winners in zip(batch, _winners(X_new, fits), strict=True):
+                predictions[i] = classes[winners]
             missed = [
                 f"{reg:g}"
                 for reg, fit in zip(regs, fits, strict=True)
@@ -233,6 +233,18 @@ def _alike(models: Sequence[LinearClassifier]) -> list[list[int]]:
         others = {name: value for name, value in model.get_params().items() if name != "reg"}
         groups.setdefault(repr(others), []).append(i)
     return list(groups.values())
+
+
+def _winners(X: AnyArray, fits: Sequence[LinearFit]) -> list[Labels]:
+    """Return the class with the highest score for each row, a model at a time, from one wide product."""
+    coef = np.concatenate([fit.coef for fit in fits])
+    winners = np.empty((len(fits), len(X)), dtype=np.int64)
+    for start in range(0, len(X), _ROWS):
+        part = slice(start, start + _ROWS)
+        scores = X[part].astype(np.float64, copy=False) @ coef.T
+        scores += np.concatenate([fit.intercept for fit in fits])
+        winners[:, part] = np.argmax(scores.reshape(len(scores), len(fits), -1), axis=2).T
+    return list(winners)
 
 
 def _scores(X: AnyArray, coef: Float64Array, intercept: Float64Array) -> Float64Array:

@@ -14,6 +14,7 @@ minimum by at most ``‖gradient in W‖² / (2 reg)``. Each search ends by that
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,9 @@ _AIM = 0.1
 # Where the penalty is tiny beside the curvature of the loss, the bound is far from tight, and with float32 rows
 # it may be out of reach. A search then ends when it expects to gain less than this share of the tolerance.
 _LEAST_GAIN = 1e-8
+
+# Threads only hold up the factorization of a smaller matrix, above all on a machine with other work.
+_SMALL = 2048
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,8 @@ def fit_linear(
             least_gain=_LEAST_GAIN * tol,
         )
 
-    searches = [search(reg) for reg in strengths]
+    with serial_blas() if len(moment) < _SMALL else nullcontext():
+        searches = [search(reg) for reg in strengths]
     with serial_blas():
         found = minimize_together(lambda points, which: objective(points, strengths[which], which), searches)
     return [

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from featbench.numerics.blas import serial_blas
+from featbench.numerics.threads import spread
 from featbench.types import AnyArray, Float64Array
 
 __all__ = ["Preconditioner", "covariance"]
 
 _ROWS = 4096
+_WIDE = 1024  # columns from which on a block's product is work enough for the threads of BLAS
 
 # Share of each feature's variance that is added to it, so that rounding of the covariance and of its
 # factor cannot make the sum indefinite: about √d roundings of float32 at d = 1,000.
@@ -34,12 +37,30 @@ def covariance(X: AnyArray, centre: AnyArray, weights: Float64Array | None = Non
     ndarray of float64, (d, d)
         Products of float32 rows are summed in float32 over 4,096 rows at most, then in float64.
     """
-    total = np.zeros((X.shape[1], X.shape[1]))
-    for start in range(0, len(X), _ROWS):
+    d = X.shape[1]
+    total = np.zeros((d, d))
+    starts = range(0, len(X), _ROWS)
+
+    def product(start: int) -> AnyArray:
         rows = X[start : start + _ROWS] - centre.astype(X.dtype)
         if weights is not None:
             rows *= np.sqrt(weights[start : start + _ROWS, None]).astype(X.dtype)
-        total += rows.T @ rows
+        return rows.T @ rows
+
+    if d >= _WIDE:
+        for start in starts:
+            total += product(start)
+        total /= len(X)
+        return total
+    products = np.empty((len(starts), d, d), dtype=X.dtype)
+
+    def work(first: int, stop: int) -> None:
+        for block in range(first, stop):
+            products[block] = product(starts[block])
+
+    with serial_blas():
+        spread(work, len(starts))
+    products.sum(axis=0, dtype=np.float64, out=total)
     total /= len(X)
     return total
 

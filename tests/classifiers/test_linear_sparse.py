@@ -96,7 +96,7 @@ def test_class_weights_mean_what_they_mean_in_scikit_learn(class_weight, dtype, 
         assert model.objective_ == pytest.approx(
             objective(model, X, y, model.coef_, model.intercept_), rel=1e-12
         )
-        assert model.optimality_ <= 10 * model.tol  # of an absolute penalty it is not tight
+        assert model.optimality_ <= 30 * model.tol  # of an absolute penalty it is not tight
 
 
 def test_weights_of_one_change_nothing_and_named_labels_are_found(rng):
