@@ -23,6 +23,8 @@ VARIANTS = {
             "vote": "hard",
         },
     ],
+    "sgd": [{}],
+    "random_search": [{"tries": 100}],
     "sklearn": [{}, {"estimator": "GaussianNB"}],
     "chance": [{}],
     "majority": [{}],
