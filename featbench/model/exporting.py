@@ -16,7 +16,7 @@ from featbench.base import Classifier
 from featbench.config import Component, Document
 from featbench.config.components import read_component
 from featbench.datasets.opening import make_loader
-from featbench.environment import versions
+from featbench.environment import code_fingerprint, versions
 from featbench.errors import ConfigError, DataError, StoreError
 from featbench.model.finding import find_cell
 from featbench.model.loading import FORMAT
@@ -166,10 +166,13 @@ def _compare(predictions: Labels, store: Store, record: Mapping[str, Any]) -> No
     n_other = int((stored != predictions).sum())
     if not n_other:
         return
-    then, now = record.get("environment", {}).get("versions", {}), versions()
+    environment = record.get("environment") or {}
+    then, now = environment.get("versions", {}), versions()
     changed = [
         f"{name} {then[name]} → {now[name]}" for name in then if now.get(name, then[name]) != then[name]
     ]
+    if environment.get("code") != code_fingerprint():
+        changed.append("featbench's code")
     why = f" Since then changed: {', '.join(changed)}." if changed else ""
     raise StoreError(
         f"{record['label']}: fitted again, {n_other:,} of {len(stored):,} test images get another label than in "

@@ -90,9 +90,11 @@ def test_other_predictions_than_the_run_s_make_no_model(digits_run, tmp_path):
     arrays["predictions"] = (arrays["predictions"] + 1) % 10
     np.savez_compressed(path, **arrays)
     record["environment"]["versions"]["numpy"] = "1.0"
+    record["environment"]["code"] = "another"
     cell.write_text(json.dumps(record))
     with pytest.raises(
-        StoreError, match=r"get another label than in the run.*Since then changed: numpy 1.0 → "
+        StoreError,
+        match=r"get another label than in the run.*Since then changed: numpy 1.0 → .*, featbench's code\.",
     ):
         export(cell, tmp_path / "model")
     assert not (tmp_path / "model").exists()
