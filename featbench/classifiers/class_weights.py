@@ -26,7 +26,7 @@ def row_weights(
         Who complains.
     class_weight : "balanced", mapping of label to weight, or None
         ``"balanced"`` gives every class the same total: ``n / (n_classes · rows of the class)``. A class that a
-        mapping does not name counts 1.
+        mapping does not name counts 1. Labels may be written as text.
     classes : ndarray, (n_classes,)
     codes : ndarray of int64, (n,)
         Index into `classes`.
@@ -51,17 +51,18 @@ def row_weights(
         constraint = "'balanced', a mapping of labels to weights, or None"
         raise InputError(must_be(where, "class_weight", constraint, class_weight))
     positions = {label: i for i, label in enumerate(classes.tolist())}
+    written = {str(label): i for label, i in positions.items()}  # JSON has no other keys
     each = np.ones(len(classes))
     for label, weight in class_weight.items():
-        if label not in positions:
-            found = nearest(str(label), [str(known) for known in positions])
+        if label not in positions and label not in written:
+            found = nearest(str(label), written)
             known = Shown(f"{label!r}")
             remedy = f"Did you mean {found!r}?" if found else f"The labels are {_some(list(positions))}."
             raise InputError(must_be(where, "a label in class_weight", "one of the classes", known, remedy))
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < np.inf:
             what = f"the weight of class {label!r}"
             raise InputError(must_be(where, what, "a finite number above 0", weight))
-        each[positions[label]] = weight
+        each[positions[label] if label in positions else written[label]] = weight
     return each[codes]
 
 

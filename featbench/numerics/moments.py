@@ -45,7 +45,8 @@ def covariance(X: AnyArray, centre: AnyArray, weights: Float64Array | None = Non
         rows = X[start : start + _ROWS] - centre.astype(X.dtype)
         if weights is not None:
             rows *= np.sqrt(weights[start : start + _ROWS, None]).astype(X.dtype)
-        return rows.T @ rows
+        block: AnyArray = rows.T @ rows
+        return block
 
     if d >= _WIDE:
         for start in starts:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+from pydantic import TypeAdapter, ValidationError
 from sklearn.utils.class_weight import compute_sample_weight
 
+from featbench.classifiers import Softmax
 from featbench.classifiers.class_weights import row_weights
 from featbench.errors import InputError
 
@@ -37,3 +41,20 @@ def test_none_is_none():
 def test_what_is_refused(weights, message):
     with pytest.raises(InputError, match=message.replace("?", r"\?")):
         row_weights("W", weights, np.array(["ant", "bee"]), np.array([0, 1]))
+
+
+def test_labels_that_went_through_json_are_found():
+    classes, codes = np.array([0, 3]), np.array([0, 1, 1])
+    np.testing.assert_array_equal(row_weights("W", {"3": 0.5}, classes, codes), [1, 0.5, 0.5])
+
+
+@pytest.mark.parametrize("weights", [None, "balanced", {"cat": 2.0, "dog": 1}])
+def test_an_experiment_file_can_say_them(weights):
+    parsed = TypeAdapter(Softmax).validate_json(json.dumps({"class_weight": weights}), strict=True)
+    assert parsed.class_weight == weights
+
+
+@pytest.mark.parametrize("wrong", ["even", [1.0], {"cat": "much"}])
+def test_an_experiment_file_cannot_say_nonsense(wrong):
+    with pytest.raises(ValidationError):
+        TypeAdapter(Softmax).validate_json(json.dumps({"class_weight": wrong}), strict=True)
