@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from featbench.numerics.losses import HINGES, SOFTMAX, one_vs_rest, softmax, weston_watkins
+from featbench.numerics.losses import HINGES, SOFTMAX, crammer_singer, one_vs_rest, softmax, weston_watkins
 
 LOSSES = {
     "softmax": softmax,
@@ -129,3 +129,38 @@ def test_curvature_is_the_mean_second_derivative_at_zero(name, n_classes):
             gradients.append(loss.value_and_gradient(scores, y)[1][place])
         second += (gradients[0] - gradients[1]) / (2 * STEP)
     assert second / n_classes**2 == pytest.approx(loss.curvature(n_classes), rel=RELATIVE)
+
+
+def test_crammer_singer_counts_the_highest_rival_alone():
+    scores, y = example()
+    for squared in (False, True):
+        loss, gradient = crammer_singer(scores, y, squared=squared)
+        highest = np.array([2.9, 0, 6.6]) ** (2 if squared else 1)  # 5.1 − 3.2 + 1; none; 2.5 + 3.1 + 1
+        assert loss == pytest.approx(highest.sum(), rel=1e-14)
+        slopes = 2 * np.array([2.9, 0, 6.6]) if squared else np.array([1.0, 0, 1])
+        np.testing.assert_allclose(
+            gradient, [[-slopes[0], 0, 0], [slopes[0], 0, slopes[2]], [0, 0, -slopes[2]]]
+        )
+
+
+@pytest.mark.parametrize("name", [*LOSSES, "crammer_singer"])
+def test_a_weight_is_so_many_samples(name, rng):
+    function = LOSSES.get(name, partial(crammer_singer, squared=True))
+    scores, y, counts = rng.normal(size=(4, 5)), rng.integers(0, 4, 5), np.array([1, 3, 2, 1, 4])
+    loss, gradient = function(scores, y, counts.astype(float))
+    repeated = np.repeat(np.arange(5), counts)
+    assert loss == pytest.approx(function(scores[:, repeated], y[repeated])[0], rel=1e-14)
+    np.testing.assert_allclose(gradient, function(scores, y)[1] * counts, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_the_constant_completes_the_linear_part(name, rng):
+    """A convex function is its tangent: minus the conjugate of the slope, plus slope times argument."""
+    loss = SMOOTH[name]
+    scores, y = rng.normal(size=(4, 9)) * 2, rng.integers(0, 4, 9)
+    value, gradient = loss.value_and_gradient(scores, y)
+    q = np.abs(gradient)
+    if loss.paired:
+        q[y, np.arange(9)] = 0
+    np.testing.assert_allclose(loss.derivatives(q, y), gradient, atol=1e-14)
+    assert loss.constant(q, y).sum() + np.vdot(gradient, scores) == pytest.approx(value, rel=1e-12)
