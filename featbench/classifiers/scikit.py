@@ -95,6 +95,10 @@ class ScikitClassifier(Classifier):
             return [f"{place}: {error}"]
         return []
 
+    def unsavable(self) -> str | None:
+        """Say, fitted or not, that scikit-learn's own fitted objects could only be pickled."""
+        return f"{self.estimator} of scikit-learn could only be pickled, which a stranger could not safely load"
+
     def build(self) -> BaseEstimator:
         """Construct the estimator, unfitted.
 

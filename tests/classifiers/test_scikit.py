@@ -62,6 +62,12 @@ def test_what_is_refused(blobs, parameters, error, message):
         ScikitClassifier(**parameters).fit(*blobs)
 
 
+def test_it_is_not_saved_and_says_so_before_it_is_fitted(blobs, tmp_path):
+    assert "could only be pickled" in ScikitClassifier().unsavable()
+    with pytest.raises(InputError):
+        ScikitClassifier().fit(*blobs).save(tmp_path)
+
+
 def run_config(text):
     return read_experiment(parse(text, "x.yaml"), "x")
 
