@@ -4,10 +4,15 @@ What happens to a file, in this order: its header is read and its pixels are cou
 decoded at a half, a quarter or an eighth; EXIF's orientation is applied; 16 bits become the upper 8; a palette, grey,
 CMYK and the like become RGB, and what is transparent lies on white; then it is resized. Colour profiles are not
 applied. Of a file with several frames the first is taken.
+
+A new pixel is the mean of the area that it covers, exactly (`area_resize`). Only where an image is enlarged along an
+axis, and a mean would repeat its pixels, does Pillow's bilinear filter interpolate between them. Images of more than
+2²⁴ pixels are first reduced to fewer, by rounded means over whole pixels.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +24,7 @@ from PIL import Image, ImageOps
 from featbench.datasets.labelling import readable
 from featbench.errors import DataError
 from featbench.images import ImageSource
+from featbench.numerics.area import area_resize
 from featbench.numerics.threads import spread
 from featbench.types import ImageArray, Indices
 
@@ -37,6 +43,8 @@ Resize: TypeAlias = Literal["squash", "crop", "pad"]
 
 MAX_PIXELS = 89_478_485
 """Pixels of the largest image that is decoded unless somebody asks for more: Pillow's own limit."""
+
+_MOST_COPIED = 1 << 24  # pixels; a copy takes 8 bytes for each while it is made
 
 # What Pillow may try on a file, whatever the file is called: nothing that runs another program (EPS does).
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
@@ -59,7 +67,8 @@ def decode(path: Path, size: int | None, resize: Resize, max_pixels: int) -> Ima
     size : int or None
         Height and width of the result, pixels; None keeps the image's own.
     resize : {"squash", "crop", "pad"}
-        Give up the proportions, the margins, or some of the area (which becomes black).
+        Give up the proportions, the margins, or some of the area (which becomes black). Where a margin cannot be
+        halved, the right or the lower one has the odd pixel.
     max_pixels : int
         A larger image is refused before its pixels are read.
 
@@ -102,15 +111,14 @@ def _decode(path: Path, size: int | None, resize: Resize, max_pixels: int) -> Im
         if image.width * image.height > max_pixels:
             measure = f"{image.width} × {image.height} pixels"
             raise _UnreadableError(f"it has {measure}, and max_pixels allows {max_pixels:,}")
-        if size is not None and image.format in (
-            "JPEG",
-            "MPO",
-        ):  # the second is a JPEG with another behind it, of a telephone
-            # Twice the size leaves enough for a good reduction, and saves decoding the rest.
+        # An MPO, of a telephone, is a JPEG with another behind it.
+        if size is not None and image.format in ("JPEG", "MPO"):
+            # Saves decoding the rest. The decoder's own reduction is no exact mean; of the twice as many pixels that
+            # it leaves at least, each new one is a mean again.
             image.draft(None, (2 * size, 2 * size))
         ImageOps.exif_transpose(image, in_place=True)
         upright = to_rgb(image)
-        return np.asarray(upright if size is None else _resized(upright, size, resize))
+        return np.asarray(upright) if size is None else _resized(upright, size, resize)
 
 
 def count_pixels(path: Path) -> int:
@@ -133,7 +141,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     Returns
     -------
     Image
-        Of mode RGB.
+        Of mode RGB: `image` itself, where it is that already.
 
     Raises
     ------
@@ -153,25 +161,39 @@ def to_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", image.size, "white")
         white.alpha_composite(image.convert("RGBA"))
         return white.convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _resized(image: Image.Image, size: int, resize: Resize) -> Image.Image:
-    """Reduce or enlarge to ``size × size``; every source pixel counts (bilinear with antialiasing)."""
+def _resized(image: Image.Image, size: int, resize: Resize) -> ImageArray:
+    """Reduce or enlarge an RGB image to ``size × size``."""
     width, height = image.size
     if resize == "pad":
         longest = max(width, height)
-        fitted = (max(1, round(width * size / longest)), max(1, round(height * size / longest)))
-        inner = image.resize(fitted, Image.Resampling.BILINEAR, reducing_gap=3.0)
-        padded = Image.new("RGB", (size, size))
-        padded.paste(inner, ((size - fitted[0]) // 2, (size - fitted[1]) // 2))
+        fitted = (max(1, round(height * size / longest)), max(1, round(width * size / longest)))
+        upper, left = (size - fitted[0]) // 2, (size - fitted[1]) // 2
+        padded = np.zeros((size, size, 3), dtype=np.uint8)
+        padded[upper : upper + fitted[0], left : left + fitted[1]] = _squashed(image, *fitted)
         return padded
-    box = (0.0, 0.0, float(width), float(height))
-    if resize == "crop":
+    if resize == "crop" and width != height:
         side = min(width, height)
-        left, upper = (width - side) / 2, (height - side) / 2
-        box = (left, upper, left + side, upper + side)
-    return image.resize((size, size), Image.Resampling.BILINEAR, box=box, reducing_gap=3.0)
+        left, upper = (width - side) // 2, (height - side) // 2
+        image = image.crop((left, upper, left + side, upper + side))
+    return _squashed(image, size, size)
+
+
+def _squashed(image: Image.Image, height: int, width: int) -> ImageArray:
+    if image.width < width or image.height < height:
+        return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0))
+    excess = image.width * image.height / _MOST_COPIED
+    if excess > 1:
+        factor = math.ceil(math.sqrt(excess))
+        image = image.reduce((min(factor, image.width // width), min(factor, image.height // height)))
+    # Pillow holds four bytes a pixel: with the fourth, which means nothing, they are copied several times as fast.
+    pixels = np.frombuffer(image.tobytes("raw", "RGBX"), dtype=np.uint8)
+    reduced = np.empty((1, height, width, 3), dtype=np.uint8)
+    area_resize(pixels.reshape(1, image.height, image.width, 4), height, width, out=reduced)
+    resized: ImageArray = reduced[0]
+    return resized
 
 
 def decode_files(

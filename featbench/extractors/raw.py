@@ -10,10 +10,11 @@ import numpy as np
 from featbench.base import Extractor
 from featbench.errors import InputError, must_be
 from featbench.images import chunks
+from featbench.numerics.area import area_resize
 from featbench.parameters import Bounds
-from featbench.types import AnyArray, FeatureMatrix, Float64Array, ImageArray
+from featbench.types import AnyArray, FeatureMatrix, ImageArray
 
-__all__ = ["RawPixels", "area_resize", "to_grey"]
+__all__ = ["RawPixels", "to_grey"]
 
 _CHUNK = 1024  # images whose pixels are summed at once
 
@@ -134,36 +135,3 @@ def to_grey(images: ImageArray) -> ImageArray:
     for channel, weight in enumerate(weights):
         grey += images[..., channel] * weight
     return (grey >> 16).astype(np.uint8)
-
-
-def area_resize(images: ImageArray, height: int, width: int) -> ImageArray:
-    """Resize by the mean over the area that each new pixel covers, rounded half up.
-
-    Parameters
-    ----------
-    images : ndarray of uint8, (n, h, w, 3) or (n, h, w)
-    height, width : int
-        The new size, in pixels.
-
-    Returns
-    -------
-    ndarray of uint8, (n, height, width, 3) or (n, height, width)
-    """
-    n, old_height, old_width = images.shape[:3]
-    resized = np.empty((n, height, width, *images.shape[3:]), dtype=np.uint8)
-    down, across = _overlap(old_height, height), _overlap(old_width, width)
-    area = float(old_height * old_width)
-    for i, image in enumerate(images):
-        # Whole numbers below 2⁵³ all along, so that float64 and BLAS make no error in any order.
-        rows = np.tensordot(down, image.astype(np.float64), axes=(1, 0))
-        sums = np.tensordot(across, rows, axes=(1, 1)).swapaxes(0, 1)
-        resized[i] = np.floor_divide(2 * sums + area, 2 * area)
-    return resized
-
-
-def _overlap(old: int, new: int) -> Float64Array:
-    """Return, in units of 1 / `new` old pixels, what part of each old pixel lies in each new one."""
-    starts, ends = np.arange(new)[:, None] * old, (np.arange(new)[:, None] + 1) * old
-    lower, upper = np.arange(old) * new, (np.arange(old) + 1) * new
-    overlap: Float64Array = np.minimum(ends, upper) - np.maximum(starts, lower).astype(np.float64)
-    return np.maximum(overlap, 0)

@@ -11,6 +11,7 @@ from PIL import Image
 from featbench.datasets import decode as module
 from featbench.datasets.decode import MAX_PIXELS, FileImages, count_pixels, decode, decode_files
 from featbench.errors import DataError
+from featbench.numerics.area import area_resize
 
 SIZE = 16
 MOST = 10**6
@@ -182,6 +183,63 @@ def test_squash_crop_pad(tmp_path):
     padded = decode(path, 12, "pad", MOST)
     assert (padded[[0, 3, 8, 11]] == 0).all(), "4 of 12 rows are the picture"
     assert padded[6, [1, 6, 10]].tolist() == [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
+
+
+def save(tmp_path, pixels):
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    return tmp_path / "x.png"
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (47, 61), (61, 46), (16, 33), (16, 16)])
+def test_reduced_pixels_are_means_of_the_area(tmp_path, rng, height, width):
+    pixels = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
+    path = save(tmp_path, pixels)
+    np.testing.assert_array_equal(decode(path, 16, "squash", MOST), area_resize(pixels[None], 16, 16)[0])
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    middle = pixels[None, top : top + side, left : left + side]
+    np.testing.assert_array_equal(decode(path, 16, "crop", MOST), area_resize(middle, 16, 16)[0])
+
+
+@pytest.mark.parametrize(("height", "width", "rows"), [(40, 80, slice(4, 12)), (31, 80, slice(5, 11))])
+def test_padded_means(tmp_path, rng, height, width, rows):
+    """40 : 80 fits in 8 : 16; 31 : 80, which would be 6.2, in 6 : 16."""
+    pixels = rng.integers(1, 256, (height, width, 3)).astype(np.uint8)
+    padded = decode(save(tmp_path, pixels), 16, "pad", MOST)
+    inner = area_resize(pixels[None], rows.stop - rows.start, 16)[0]
+    np.testing.assert_array_equal(padded[rows], inner)
+    assert padded.sum() == inner.sum()
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 40), (40, 8)])
+def test_where_an_axis_is_enlarged_pixels_are_interpolated(tmp_path, shape):
+    ramp = np.linspace(0, 252, 8).astype(np.uint8)
+    pixels = np.broadcast_to(ramp[:, None] if shape[0] == 8 else ramp, shape)
+    image = decode(save(tmp_path, np.repeat(pixels[..., None], 3, axis=2)), 16, "squash", MOST)
+    line = image[:, 0, 0] if shape[0] == 8 else image[0, :, 0]
+    # Bilinear: a quarter and three quarters of neighbours 36 apart; a mean would repeat each twice.
+    assert line.tolist() == [0, *(9 + 18 * step for step in range(14)), 252]
+
+
+def test_enormous_images_are_reduced_in_two_steps(tmp_path, rng, monkeypatch):
+    pixels = rng.integers(0, 256, (150, 330, 3)).astype(np.uint8)
+    path = save(tmp_path, pixels)
+    exact = decode(path, 64, "squash", MOST)
+    reduced = []
+    reduce = Image.Image.reduce
+    monkeypatch.setattr(
+        Image.Image, "reduce", lambda image, factor: reduced.append(factor) or reduce(image, factor)
+    )
+    monkeypatch.setattr(module, "_MOST_COPIED", 150 * 330)
+    np.testing.assert_array_equal(decode(path, 64, "squash", MOST), exact)
+    assert reduced == []
+    monkeypatch.setattr(module, "_MOST_COPIED", 150 * 330 // 5)
+    two_steps = decode(path, 64, "squash", MOST)
+    assert reduced == [(3, 2)], "3 along columns would leave fewer than 64"
+    means = np.asarray(reduce(Image.fromarray(pixels), (3, 2)))
+    # Pillow multiplies by a reciprocal of few bits instead of dividing.
+    np.testing.assert_allclose(means, pixels.reshape(75, 2, 110, 3, 3).mean(axis=(1, 3)), atol=1)
+    np.testing.assert_array_equal(two_steps, area_resize(means[None], 64, 64)[0])
 
 
 @pytest.mark.parametrize("resize", ["squash", "crop", "pad"])

@@ -1,19 +1,12 @@
-from fractions import Fraction
-
-import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from featbench.errors import InputError
 from featbench.extractors import RawPixels
-from featbench.extractors.raw import area_resize, to_grey
+from featbench.extractors.raw import to_grey
+from featbench.numerics.area import area_resize
 from featbench.testing import check_extractor
-
-# OpenCV's area interpolation sums in float32 and rounds halves to even.
-OPENCV_ROUNDING = 1
 
 
 def test_pixels_come_row_by_row(rng):
@@ -34,51 +27,6 @@ def test_grey_equals_pillow():
 def test_grey_images_stay_as_they_are(rng):
     images = rng.integers(0, 256, (2, 4, 4)).astype(np.uint8)
     np.testing.assert_array_equal(RawPixels(grey=True).fit_transform(images), images.reshape(2, -1))
-
-
-def test_two_by_two_means_by_hand():
-    image = np.array([[[0, 1, 10, 20], [2, 3, 30, 41]]], dtype=np.uint8)
-    # 6 / 4 = 1.5 is rounded up, 101 / 4 = 25.25 down.
-    np.testing.assert_array_equal(area_resize(image, 1, 2), [[[2, 25]]])
-
-
-def mean_of_area(image, height, width):
-    """The definition in fractions: every pixel by its share of the area."""
-    old_height, old_width = image.shape
-    result = np.zeros((height, width), dtype=int)
-    for y, x in np.ndindex(height, width):
-        total = Fraction(0)
-        for i, j in np.ndindex(image.shape):
-            down = min(Fraction(y + 1, height), Fraction(i + 1, old_height))
-            down -= max(Fraction(y, height), Fraction(i, old_height))
-            across = min(Fraction(x + 1, width), Fraction(j + 1, old_width))
-            across -= max(Fraction(x, width), Fraction(j, old_width))
-            if down > 0 and across > 0:
-                total += int(image[i, j]) * down * across
-        result[y, x] = int(total * height * width + Fraction(1, 2))
-    return result
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**32 - 1), *[st.integers(1, 7)] * 4)
-def test_resizing_is_the_exact_mean(seed, old_height, old_width, height, width):
-    image = np.random.default_rng(seed).integers(0, 256, (old_height, old_width)).astype(np.uint8)
-    np.testing.assert_array_equal(
-        area_resize(image[None], height, width)[0], mean_of_area(image, height, width)
-    )
-
-
-@pytest.mark.parametrize(("height", "width"), [(16, 16), (7, 11), (31, 30)])
-def test_shrinking_agrees_with_opencv(rng, height, width):
-    image = rng.integers(0, 256, (48, 33, 3)).astype(np.uint8)
-    theirs = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    difference = area_resize(image[None], height, width)[0].astype(int) - theirs
-    assert np.abs(difference).max() <= OPENCV_ROUNDING
-
-
-def test_enlarging_repeats_pixels(rng):
-    images = rng.integers(0, 256, (2, 3, 4, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(area_resize(images, 6, 8), images.repeat(2, axis=1).repeat(2, axis=2))
 
 
 def test_grey_and_size_go_together(rng):
