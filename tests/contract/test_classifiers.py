@@ -12,9 +12,20 @@ from featbench.classifiers import CLASSIFIERS, KNN, MLP, SVM, Ensemble, Softmax
 from featbench.testing import check_classifier
 
 VARIANTS = {
-    "knn": [{}, {"metric": "l1", "n_neighbors": 3}, {"weights": "distance"}],
-    "svm": [{}, {"loss": "one_vs_rest"}],
-    "softmax": [{}],
+    "knn": [
+        {},
+        {"metric": "l1", "n_neighbors": 3},
+        {"weights": "distance"},
+        {"metric": "cosine", "weights": "kernel"},
+    ],
+    "svm": [
+        {},
+        {"loss": "one_vs_rest"},
+        {"hinge": "plain"},
+        {"loss": "crammer_singer"},
+        {"penalty": "l1", "class_weight": "balanced"},
+    ],
+    "softmax": [{}, {"penalty": "elastic_net"}],
     "mlp": [{"hidden": 32}, {"method": "momentum", "dropout": 0.0, "learning_rate": 0.1}],
     "ensemble": [
         {"members": ["softmax", {"name": "svm", "reg": 1.0}]},
