@@ -10,9 +10,9 @@ Four stages, and the kernels follow the numbers:
 
 Gradients of 8-bit images are integers in −255 … 255, so stage 2 looks orientations up in a table that was
 filled in float64, and sums magnitudes as integers in units of 2⁻²¹ grey levels: the sums are exact and do
-not depend on their order. Stage 1 compares squared magnitudes, which is exact as well. scikit-image compares
-lengths that the C library's ``hypot`` rounded, and of two channels with the same square may prefer the
-second for a last bit; the few gradients that this concerns are marked in the table and settled as it does.
+not depend on their order. Stage 1 compares squared magnitudes, as far as 16 bits hold them. scikit-image
+compares lengths that the C library's ``hypot`` rounded, and of two channels with the same square may prefer
+the second for a last bit. Where either matters, the channel is settled as scikit-image does it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ __all__ = ["dalal_hog", "orientation_table"]
 _UNITS = 2.0**21  # magnitude units per grey level: the largest, 360.6, still fits 31 bits
 _REACH = 255  # the largest gradient
 _TABLE_ROW = 512  # a power of two above 2 · 255, so that an index is a shift and an addition
-_CONTESTED = 255  # in place of a bin: hypot rounds gradients of this square apart
+_MOST = 65535  # the largest square that 16 bits hold
+_BAND = 1024  # pixels whose gradients are held: 20 bytes each, within the nearest cache
 _BATCH = 64  # images whose cells are held before they are normalised: few enough to stay in a cache
 _PIXELS_PER_THREAD = 1 << 17  # about half a millisecond, the price of starting a thread several times over
 
@@ -61,8 +62,7 @@ def dalal_hog(
     rows, cols = height // cell, width // cell
     length = (rows - block + 1) * (cols - block + 1) * block * block * orientations
     features = np.empty((n, length), dtype=np.float32)
-    bins, lengths = orientation_table(orientations, signed), _lengths()
-    table = _marked_table(orientations, signed) if images.ndim == 4 else bins
+    table, lengths, least = orientation_table(orientations, signed), _lengths(), _least_doubtful()
     channels = 3 if images.ndim == 4 else 1
     pixels = images.reshape(n, height * width * channels)
     pixels.flags.writeable = False  # of this view; numba would compile once more for read-only images
@@ -71,7 +71,7 @@ def dalal_hog(
         for first in range(start, stop, _BATCH):
             last = min(first + _BATCH, stop)
             cells = np.empty((last - first, rows, cols, orientations), dtype=np.float32)
-            _cells(pixels[first:last], (height, width, channels), table, bins, lengths, cell, cells)
+            _cells(pixels[first:last], (height, width, channels), table, lengths, least, cell, cells)
             normalize_blocks(cells, block, block_norm, features[first:last])
 
     spread(work, n, least=max(1, _PIXELS_PER_THREAD // (height * width)))
@@ -93,21 +93,6 @@ def orientation_table(orientations: int, signed: bool = False) -> NDArray[np.uin
     return table.astype(np.uint8).ravel()
 
 
-@lru_cache(maxsize=8)
-def _marked_table(orientations: int, signed: bool) -> NDArray[np.uint8]:
-    """Return the orientation table with `_CONTESTED` for every gradient that `hypot` may mistake."""
-    side = np.arange(_REACH + 1)
-    squares = side[:, None] ** 2 + side[None, :] ** 2
-    least, most = np.full(squares.max() + 1, np.inf), np.zeros(squares.max() + 1)
-    np.minimum.at(least, squares, _lengths())
-    np.maximum.at(most, squares, _lengths())
-    contested = (least < most)[squares]
-    # The last column only fills the row up; no gradient gets there.
-    gradient = np.minimum(np.abs(np.arange(-_REACH, _TABLE_ROW - _REACH)), _REACH)
-    marks = contested[gradient[:-1, None], gradient[None, :]].ravel()
-    return np.where(marks, np.uint8(_CONTESTED), orientation_table(orientations, signed))
-
-
 @lru_cache(maxsize=1)
 def _lengths() -> Float64Array:
     """Return the lengths of all gradients with components 0 … 255, rounded as `hypot` does."""
@@ -116,107 +101,170 @@ def _lengths() -> Float64Array:
     return lengths
 
 
+@lru_cache(maxsize=1)
+def _least_doubtful() -> np.uint16:
+    """Return the smallest square of a length that `hypot` rounds differently for different gradients."""
+    side = np.arange(_REACH + 1)
+    squares = side[:, None] ** 2 + side[None, :] ** 2
+    least, most = np.full(squares.max() + 1, np.inf), np.zeros(squares.max() + 1)
+    np.minimum.at(least, squares, _lengths())
+    np.maximum.at(most, squares, _lengths())
+    rounded_apart = np.flatnonzero(least < most)
+    return np.uint16(min([*rounded_apart, _MOST]))
+
+
 @kernel
 def _cells(
-    pixels: Any, shape: tuple[int, int, int], table: Any, bins: Any, lengths: Any, cell: int, cells: Any
+    pixels: Any, shape: tuple[int, int, int], table: Any, lengths: Any, least: Any, cell: int, cells: Any
 ) -> None:
     """Fill the histograms ``(n, rows, cols, orientations)`` of images ``(n, h * w * channels)``."""
     _, width, channels = shape
-    n, rows, cols, orientations = cells.shape
-    # One strip, a row of cells, at a time: short enough for the nearest cache, long enough for wide loops.
-    g_row = np.empty(cell * width * channels, np.int16)
-    g_col = np.empty(cell * width * channels, np.int16)
-    code = np.empty((cell, width), np.uint32)
-    magnitude = np.empty((cell, width), np.int32)
-    votes = np.empty((cols, orientations), np.int64)
-    unit = 1.0 / (_UNITS * cell * cell)
+    n, rows, _, orientations = cells.shape
+    # A band, some rows of cells, at a time: small enough for the nearest cache, long enough for wide loops.
+    band = max(1, min(rows, _BAND // (cell * width)))
+    size = band * cell * width
+    planes = np.empty((channels, size + 2 * width + 2), np.uint8)
+    gradients = np.empty((channels, 2, size), np.int16)
+    doubt = np.zeros((size + 7) // 8 * 8, np.uint8)
+    code = np.empty(size, np.uint32)
+    magnitude = np.empty(size, np.int32)
+    parts = np.empty((4, orientations), np.int64)
     for i in range(n):
-        for r in range(rows):
-            _gradients(pixels[i], shape, r * cell, (r + 1) * cell, g_row, g_col)
-            _dominant(channels, g_row, g_col, code.reshape(-1), magnitude.reshape(-1))
-            _vote(table, bins, lengths, g_row, g_col, cell, code, magnitude, votes)
-            for c in range(cols):
-                for k in range(orientations):
-                    cells[i, r, c, k] = votes[c, k] * unit
+        for r in range(0, rows, band):
+            last = min(r + band, rows)
+            top, bottom = r * cell, last * cell
+            _split(pixels[i], shape, top, bottom, planes)
+            _gradients(planes, shape, top, bottom, gradients)
+            if channels == 3:
+                _dominant(gradients, (bottom - top) * width, least, doubt)
+                _settle(gradients, (bottom - top) * width, doubt, lengths)
+            _measure(gradients[0], (bottom - top) * width, code, magnitude)
+            _vote(table, cell, width, code, magnitude, parts, cells[i, r:last])
 
 
 @kernel
-def _gradients(
-    image: Any, shape: tuple[int, int, int], top: int, bottom: int, g_row: Any, g_col: Any
-) -> None:
-    """Stage 1 for image rows `top` to `bottom`, each channel by itself."""
+def _split(image: Any, shape: tuple[int, int, int], top: int, bottom: int, planes: Any) -> None:
+    """Write rows `top` to `bottom` and their neighbours, a channel each; a missing neighbour's row is left out."""
     height, width, channels = shape
-    line = width * channels
-    # The rows that have a neighbour above and below; the others keep their zeros.
-    first, last = max(top, 1), min(bottom, height - 1)
-    g_row[:] = 0
-    above, below = image[(first - 1) * line :], image[(first + 1) * line :]
-    inner = g_row[(first - top) * line :]
-    for j in range((last - first) * line):
-        inner[j] = np.int16(below[j]) - np.int16(above[j])
-    # All columns in one sweep, though at a line's ends that mixes two lines: those are cleared after.
-    strip, centre = image[top * line : bottom * line], g_col[channels:]
-    left, right = strip, strip[2 * channels :]
-    for j in range(strip.shape[0] - 2 * channels):
-        centre[j] = np.int16(right[j]) - np.int16(left[j])
-    for start in range(0, strip.shape[0], line):
-        g_col[start : start + channels] = 0
-        g_col[start + line - channels : start + line] = 0
+    first, last = max(top - 1, 0), min(bottom + 1, height)
+    source = image[first * width * channels : last * width * channels]
+    skip = 1 + (first - (top - 1)) * width  # one before the first pixel, so that it has a left neighbour
+    if channels == 1:
+        grey = planes[0, skip:]
+        for x in range(source.shape[0]):
+            grey[x] = source[x]
+        return
+    red, green, blue = planes[0, skip:], planes[1, skip:], planes[2, skip:]
+    for x in range(source.shape[0] // 3):
+        red[x], green[x], blue[x] = source[3 * x], source[3 * x + 1], source[3 * x + 2]
 
 
 @kernel
-def _dominant(channels: int, g_row: Any, g_col: Any, code: Any, magnitude: Any) -> None:
-    """Stage 1, continued: each pixel's table index and magnitude, from the first channel of largest square."""
-    if channels == 1:
-        for x in range(code.shape[0]):
-            a, b = np.int32(g_row[x]), np.int32(g_col[x])
-            code[x] = (a + _REACH) * _TABLE_ROW + (b + _REACH)
-            magnitude[x] = np.int32(np.sqrt(np.float32(a * a + b * b)) * np.float32(_UNITS))
-        return
-    for x in range(code.shape[0]):
-        j = 3 * x
-        a, b = np.int32(g_row[j]), np.int32(g_col[j])
-        a1, b1 = np.int32(g_row[j + 1]), np.int32(g_col[j + 1])
-        a2, b2 = np.int32(g_row[j + 2]), np.int32(g_col[j + 2])
-        best, second, third = a * a + b * b, a1 * a1 + b1 * b1, a2 * a2 + b2 * b2
+def _gradients(planes: Any, shape: tuple[int, int, int], top: int, bottom: int, gradients: Any) -> None:
+    """Stage 1 for each channel by itself."""
+    height, width, channels = shape
+    size = (bottom - top) * width
+    for c in range(channels):
+        g_row, g_col = gradients[c, 0], gradients[c, 1]
+        above, below = planes[c, 1:], planes[c, 2 * width + 1 :]
+        left, right = planes[c, width:], planes[c, width + 2 :]
+        for x in range(size):
+            g_row[x] = np.int16(below[x]) - np.int16(above[x])
+        # One sweep over all rows, though at a row's ends that mixes two of them: those are cleared after.
+        for x in range(size):
+            g_col[x] = np.int16(right[x]) - np.int16(left[x])
+        for x in range(0, size, width):
+            g_col[x] = g_col[x + width - 1] = 0
+        if top == 0:
+            g_row[:width] = 0
+        if bottom == height:
+            g_row[size - width : size] = 0
+
+
+@kernel
+def _dominant(gradients: Any, size: int, least: Any, doubt: Any) -> None:
+    """Stage 1, continued: the first channel of largest square takes the place of channel 0.
+
+    Squares are held in 16 bits, for twice the width: those from `_MOST` on are `_MOST`. Where another gradient
+    has the same square, and it is at least `least`, the choice is in doubt.
+    """
+    g_row, g_col = gradients[0, 0], gradients[0, 1]
+    g_row1, g_col1 = gradients[1, 0], gradients[1, 1]
+    g_row2, g_col2 = gradients[2, 0], gradients[2, 1]
+    for x in range(size):
+        a, b = g_row[x], g_col[x]
+        a1, b1 = g_row1[x], g_col1[x]
+        a2, b2 = g_row2[x], g_col2[x]
+        best, second, third = _square(a, b), _square(a1, b1), _square(a2, b2)
         if second > best:
             best, a, b = second, a1, b1
         if third > best:
             best, a, b = third, a2, b2
+        g_row[x], g_col[x] = a, b
+        rival = (second == best) & ((a1 != a) | (b1 != b)) | (third == best) & ((a2 != a) | (b2 != b))
+        doubt[x] = np.uint8(rival & (best >= least))
+
+
+@kernel
+def _square(a: Any, b: Any) -> Any:
+    """Return a² + b², at most `_MOST`."""
+    first = np.uint16(a * a)
+    total = np.uint16(first + np.uint16(b * b))
+    return total if total >= first else np.uint16(_MOST)
+
+
+@kernel
+def _settle(gradients: Any, size: int, doubt: Any, lengths: Any) -> None:
+    """Stage 1, where in doubt: the first gradient of largest rounded length, `_dominant`'s before channels 1 and 2."""
+    eights = doubt.view(np.uint64)
+    for j in range((size + 7) // 8):
+        if eights[j]:
+            for x in range(8 * j, min(8 * j + 8, size)):
+                if doubt[x]:
+                    best = 0
+                    for c in range(1, 3):
+                        if _length(gradients[c], x, lengths) > _length(gradients[best], x, lengths):
+                            best = c
+                    gradients[0, 0, x], gradients[0, 1, x] = gradients[best, 0, x], gradients[best, 1, x]
+
+
+@kernel
+def _length(gradient: Any, x: int, lengths: Any) -> Any:
+    return lengths[abs(gradient[0, x]), abs(gradient[1, x])]
+
+
+@kernel
+def _measure(gradient: Any, size: int, code: Any, magnitude: Any) -> None:
+    """Stage 2, what can be done in wide registers: each pixel's table index and magnitude."""
+    g_row, g_col = gradient[0], gradient[1]
+    for x in range(size):
+        a, b = np.int32(g_row[x]), np.int32(g_col[x])
         code[x] = (a + _REACH) * _TABLE_ROW + (b + _REACH)
-        magnitude[x] = np.int32(np.sqrt(np.float32(best)) * np.float32(_UNITS))
+        magnitude[x] = np.int32(np.sqrt(np.float32(a * a + b * b)) * np.float32(_UNITS))
 
 
 @kernel
-def _vote(
-    table: Any,
-    bins: Any,
-    lengths: Any,
-    g_row: Any,
-    g_col: Any,
-    cell: int,
-    code: Any,
-    magnitude: Any,
-    votes: Any,
-) -> None:
-    """Stage 2 for one strip; neighbouring cells take turns, as their sums need not wait for each other."""
-    votes[:] = 0
-    for y in range(cell):
-        for step in range(cell):
-            for c in range(votes.shape[0]):
-                x = c * cell + step
-                k = table[code[y, x]]
-                if k == _CONTESTED:
-                    at = 3 * (y * code.shape[1] + x)
-                    k = _settle(bins, lengths, g_row[at : at + 3], g_col[at : at + 3])
-                votes[c, k] += magnitude[y, x]
+def _vote(table: Any, cell: int, width: int, code: Any, magnitude: Any, parts: Any, cells: Any) -> None:
+    """Stages 2 and 3 for one band.
 
-
-@kernel
-def _settle(bins: Any, lengths: Any, g_row: Any, g_col: Any) -> Any:
-    """Return the bin of the first of three channels with the largest rounded length."""
-    best = 0
-    for i in range(1, 3):
-        if lengths[abs(g_row[i]), abs(g_col[i])] > lengths[abs(g_row[best]), abs(g_col[best])]:
-            best = i
-    return bins[(g_row[best] + _REACH) * _TABLE_ROW + (g_col[best] + _REACH)]
+    Four rows of a cell take turns in histograms of their own: neighbours often vote for the same bin, and a sum
+    that was just written is slow to be read again.
+    """
+    rows, cols, orientations = cells.shape
+    fours = cell // 4 * 4
+    unit = 1.0 / (_UNITS * cell * cell)
+    for r in range(rows):
+        for c in range(cols):
+            parts[:] = 0
+            start = r * cell * width + c * cell
+            for y in range(0, fours, 4):
+                for x in range(start + y * width, start + y * width + cell):
+                    for k in range(4):
+                        j = np.uint64(x + k * width)
+                        parts[k, table[code[j]]] += magnitude[j]
+            for y in range(fours, cell):
+                for x in range(start + y * width, start + y * width + cell):
+                    j = np.uint64(x)
+                    parts[0, table[code[j]]] += magnitude[j]
+            for k in range(orientations):
+                cells[r, c, k] = (parts[0, k] + parts[1, k] + parts[2, k] + parts[3, k]) * unit

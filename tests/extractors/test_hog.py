@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hog_reference import cs231n, dalal, luma_of_floats, luma_of_thousandths, uoctti
@@ -205,12 +207,24 @@ def test_channels_of_equal_magnitude_are_told_apart_as_scikit_image_does():
     for square in (7565, 10034, 15496):
         ways = np.argwhere(squares == square)
         pairs += [(tuple(a), tuple(b)) for a in ways for b in ways]
-    for (row_a, col_a), (row_b, col_b) in pairs:
-        image = np.zeros((3, 3, 3), dtype=np.uint8)
-        image[1, 2] = col_a, col_b, 0
-        image[2, 1] = row_a, row_b, 0
-        ours = hog(image[None], cell=3, block=1, orientations=90, block_norm="l1")[0]
-        np.testing.assert_allclose(ours, scikit_image(image, 90, 3, 1, "l1"), rtol=0, atol=SCIKIT_IMAGE)
+    for a, b in pairs:
+        for channels in ((a, b, (0, 0)), (a, b, a), ((0, 0), a, b)):
+            check_one_gradient(channels)
+
+
+def check_one_gradient(channels):
+    """Compare with scikit-image where one pixel alone has gradients, those given, (row, column) a channel."""
+    image = np.zeros((3, 3, 3), dtype=np.uint8)
+    image[2, 1], image[1, 2] = np.transpose(channels)
+    ours = hog(image[None], cell=3, block=1, orientations=90, block_norm="l1")[0]
+    np.testing.assert_allclose(ours, scikit_image(image, 90, 3, 1, "l1"), rtol=0, atol=SCIKIT_IMAGE)
+
+
+def test_channels_of_gradients_beyond_16_bits_are_compared():
+    # Squares of 65,425 and more; 16 bits hold 65,535.
+    gradients = [(255, 20), (20, 255), (200, 180), (254, 110), (255, 255)]
+    for channels in itertools.product(gradients, repeat=3):
+        check_one_gradient(channels)
 
 
 def test_a_ramp_by_hand():
