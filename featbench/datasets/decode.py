@@ -100,7 +100,7 @@ class _UnreadableError(Exception):
 
 def _first_line(error: Exception, path: Path) -> str:
     """Return what a decoder says, without the path, which is said already."""
-    text = str(error).replace(repr(str(path)), "the file").strip()
+    text = str(error).replace(repr(str(path)), "").strip()
     return text.splitlines()[0] if text else type(error).__name__
 
 
