@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
 from featbench.cli.console import notice, print_rows
 from featbench.cli.progress import FileProgress, spoken
-from featbench.errors import ConfigError, must_be
+from featbench.errors import ConfigError, FeatbenchError, must_be
 from featbench.text import counted, first_few
 
 if TYPE_CHECKING:
     from featbench.extraction import Extraction
 
 __all__ = ["extract"]
+
+_BECAME = {
+    "squash": "squashed to",
+    "crop": "cropped to a square and brought to",
+    "pad": "padded with black to",
+}
+
+
+class _InterruptedError(FeatbenchError):
+    """Ctrl-C before anything was done, of which nothing is kept."""
+
+    exit_code: ClassVar[int] = 130
 
 
 def extract(
@@ -40,8 +52,8 @@ def extract(
         ),
     ] = None,
     resize: Annotated[
-        Literal["squash", "crop", "pad"] | None,
-        typer.Option(help="How an image becomes square [default: squash]."),
+        str | None,
+        typer.Option(metavar="squash|crop|pad", help="How an image becomes square [default: squash]."),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -61,20 +73,28 @@ def extract(
 ) -> None:
     """Write the features of a folder of images to a file; interrupted, the same command goes on."""
     from featbench.extraction import choose_extractor, extract_to
+    from featbench.extraction.outputs import Outputs
 
     if output is None:  # typer would call it a missing parameter, and not say how to write it
         raise ConfigError("extract: --output is missing. Say where to, such as --output features.npy.")
     choice = choose_extractor(extractor, settings or (), which)
-    done = extract_to(
-        choice.extractor,
-        images,
-        output,
-        size=choice.size if size is None else _pixels(size),
-        resize=resize or choice.resize or "squash",
-        skip_unreadable=skip_unreadable,
-        force=force,
-        progress=FileProgress(),
-    )
+    try:
+        done = extract_to(
+            choice.extractor,
+            images,
+            output,
+            size=choice.size if size is None else _pixels(size),
+            resize=choice.resize or "squash" if resize is None else _way(resize),
+            skip_unreadable=skip_unreadable,
+            force=force,
+            progress=FileProgress(),
+        )
+    except KeyboardInterrupt:
+        if Outputs(output).stage.exists():
+            raise
+        raise _InterruptedError(
+            "interrupted before anything was done. The same command begins at the first file."
+        ) from None
     _tell(done)
 
 
@@ -82,6 +102,12 @@ def _pixels(text: str) -> Any:
     if text != "keep" and not text.isdecimal():
         raise ConfigError(must_be("--size", "the size", "keep, or a number of pixels from 8 to 1024", text))
     return text if text == "keep" else int(text)
+
+
+def _way(text: str) -> Any:
+    if text not in _BECAME:
+        raise ConfigError(must_be("--resize", "the way an image becomes square", "squash, crop or pad", text))
+    return text
 
 
 def _tell(done: Extraction) -> None:
@@ -97,6 +123,10 @@ def _tell(done: Extraction) -> None:
         notice(f"{counted(done.n_resumed, 'file was', 'files were')} done already before an interruption.")
     if done.left_out:
         notice(f"{counted(len(done.left_out), 'file')} left out: {first_few(done.left_out)}.")
+    for note in done.passed_over:
+        notice(f"{note[0].upper()}{note[1:]}.")
+    if done.size is not None:
+        notice(f"Images were {_BECAME[done.resize]} {done.size} × {done.size} pixels (--size, --resize).")
     if done.output.suffix == ".npy":
         notice(f'Read them: numpy.load("{done.output}", mmap_mode="r")')
     else:

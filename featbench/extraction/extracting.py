@@ -17,12 +17,12 @@ from featbench.datasets.decode import MAX_PIXELS, Resize
 from featbench.datasets.labelling import readable
 from featbench.environment import code_fingerprint, source_fingerprint, versions
 from featbench.errors import DataError, FeatbenchError, InputError, Shown, must_be
-from featbench.extraction.files import Decoding, ImageFiles, find_images
-from featbench.extraction.fitting import fit_extractor, settle_decoding
+from featbench.extraction.files import Decoding, ImageFiles, find_images, fingerprint
+from featbench.extraction.fitting import fit_extractor, learns, settle_decoding
 from featbench.extraction.outputs import Outputs, describe_extractor, plugin_classes
 from featbench.extraction.stage import Stage
+from featbench.extraction.unreadable import UnreadableFilesError, not_learned, unusable, write_list
 from featbench.saved import fingerprint_plugin
-from featbench.text import counted, first_few
 from featbench.types import AnyArray, ImageArray
 
 __all__ = ["Extraction", "Progress", "extract_to"]
@@ -69,6 +69,12 @@ class Extraction:
         Why files gave no row, a sentence each.
     fit_seconds, seconds : float
         Of the fit; of decoding, extracting and writing; over all sittings.
+    size : int or None
+        Height and width that images were brought to; None, their own.
+    resize : {"squash", "crop", "pad"}
+        How they became square, where `size` is a number.
+    passed_over : tuple of str
+        What else lay in the folder, a phrase each.
     """
 
     output: Path
@@ -78,6 +84,9 @@ class Extraction:
     left_out: tuple[str, ...]
     fit_seconds: float
     seconds: float
+    size: int | None
+    resize: Resize
+    passed_over: tuple[str, ...]
 
 
 def extract_to(
@@ -127,31 +136,38 @@ def extract_to(
     ------
     ConfigError
         The output is there, or what was interrupted was made of something else; an extractor that learns from
-        labels; a size that it cannot take.
+        labels; a size that it cannot take; no such `resize`.
     DataError
         No images, or files that cannot be read.
     InputError
-        Parameters or images that the extractor refuses.
+        No extractor or no paths; parameters or images that the extractor refuses.
     StoreError
         The disk is full.
     """
     outputs = Outputs(Path(output))
     outputs.check(force=force)
-    files = find_images(images)
     decoding = settle_decoding(extractor, size, resize, max_pixels)
-    made_of = _made_of(extractor, files, decoding)
+    files = find_images(images)
+    states = files.states()
+    made_of = _made_of(extractor, states, decoding)
     progress = progress or _Silent()
     with Stage(outputs.stage, made_of, anew=force) as stage:
         try:
             progress.begin(len(files.paths), stage.done.n_files)
             work = _Work(extractor, files, decoding, stage, progress)
-            work.fit(skip_unreadable=skip_unreadable)
+            work.fit(outputs.unreadable, skip_unreadable=skip_unreadable)
             n_resumed = work.run()
-            left_out = tuple(f"{files.names[int(i)]}: {reason}" for i, reason in stage.done.problems.items())
-            if left_out and not skip_unreadable:
-                raise DataError(_unusable(left_out, stage.done.n_rows))
-            if not stage.done.n_rows:
-                raise DataError(f"{files.source}: no image can be used: {first_few(left_out)}.")
+            problems = {int(position): reason for position, reason in stage.done.problems.items()}
+            left_out = tuple(f"{files.names[position]}: {reason}" for position, reason in problems.items())
+            if left_out and not (skip_unreadable and stage.done.n_rows):
+                removable = not learns(extractor)
+                if removable:
+                    stage.done.without = fingerprint(s for i, s in enumerate(states) if i not in problems)
+                    stage.note()
+                write_list(outputs.unreadable, files.names, problems)
+                raise DataError(
+                    unusable(left_out, outputs.unreadable, stage.done.n_rows, may_be_removed=removable)
+                )
             progress.stage("writing")
             d = work.fitted.n_features_out_
             stage.close(d, work.fitted.feature_dtype)
@@ -161,8 +177,9 @@ def extract_to(
         shape = (stage.done.n_rows, d)
         done = stage.done
     return Extraction(
-        outputs.output, outputs.paths, shape, n_resumed, left_out, done.fit_seconds, done.seconds
-    )
+        outputs.output, outputs.paths, shape, n_resumed, left_out, done.fit_seconds, done.seconds,
+        decoding.size, decoding.resize, tuple(files.notes),
+    )  # fmt: skip
 
 
 class _Work:
@@ -176,7 +193,7 @@ class _Work:
         )  # fmt: skip
         self._reasons: dict[tuple[int, ...], str | None] = {}
 
-    def fit(self, *, skip_unreadable: bool) -> None:
+    def fit(self, unreadable: Path, *, skip_unreadable: bool) -> None:
         """Fit the extractor, unless it is fitted or an earlier sitting has done so."""
         if hasattr(self.fitted, "image_shape_"):
             return
@@ -187,9 +204,20 @@ class _Work:
                 return
         self.progress.stage("fitting")
         start = time.perf_counter()
-        self.fitted = fit_extractor(
-            clone(self.fitted), self.files, self.decoding, skip_unreadable=skip_unreadable
-        )
+        learned = learns(self.fitted)
+        try:
+            self.fitted = fit_extractor(
+                clone(self.fitted), self.files, self.decoding, skip_unreadable=skip_unreadable
+            )
+        except UnreadableFilesError as error:
+            problems = {i: self._reason(i, problem) for i, problem in error.problems.items()}
+            self.stage.keep = True
+            write_list(unreadable, self.files.names, problems)
+            reasons = [f"{self.files.names[i]}: {reason}" for i, reason in problems.items()]
+            if len(problems) == len(self.files.paths):
+                raise DataError(unusable(reasons, unreadable, 0, may_be_removed=False)) from None
+            raise DataError(not_learned(reasons, unreadable)) from None
+        self.stage.keep = self.stage.keep or learned
         self.stage.done.fit_seconds += time.perf_counter() - start
         self.fitted.save(saved)
         self.stage.done.fitted = True
@@ -241,14 +269,14 @@ class _Work:
         return kept, problems
 
 
-def _made_of(extractor: Extractor, files: ImageFiles, decoding: Decoding) -> dict[str, Any]:
+def _made_of(extractor: Extractor, states: Sequence[str], decoding: Decoding) -> dict[str, Any]:
     """Return all that decides the rows."""
     fitted = hasattr(extractor, "image_shape_")
     return {
         "extractor": describe_extractor(extractor),
         "learned": fingerprint_plugin(extractor) if fitted else None,
         "decoding": decoding.to_json(),
-        "files": files.fingerprint(),
+        "files": fingerprint(states),
         "versions": versions(),
         "code": [code_fingerprint(), *(source_fingerprint(cls) for cls in plugin_classes(extractor))],
     }
@@ -265,10 +293,3 @@ def _check(rows: Any, extractor: Extractor) -> None:
     if dtype.kind == "f" and not np.isfinite(rows).all():
         remedy = "This is a fault of the extractor; run featbench.testing.check_extractor on it."
         raise InputError(must_be(name, "features", "finite", Shown("values that are not"), remedy))
-
-
-def _unusable(reasons: Sequence[str], n_rows: int) -> str:
-    return (
-        f"{first_few(reasons)}. The features of {counted(n_rows, 'other file')} are kept: add --skip-unreadable "
-        "(skip_unreadable=True) to finish with them, or mend or remove what is named and start again."
-    )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from featbench.base import Extractor
 from featbench.datasets.decode import FileImages, Resize, decode_files
-from featbench.errors import ConfigError, DataError, Shown, must_be
+from featbench.errors import ConfigError, DataError, InputError, Shown, must_be
 from featbench.extraction.files import Decoding, ImageFiles
-from featbench.text import first_few
+from featbench.extraction.unreadable import UnreadableFilesError
 from featbench.types import ImageArray
 
-__all__ = ["fit_extractor", "settle_decoding"]
+__all__ = ["fit_extractor", "learns", "settle_decoding"]
 
 _SIZE = 64
 _LEAST_SIZE, _LARGEST_SIZE = 8, 1024  # those of the folder data set
@@ -43,9 +43,15 @@ def settle_decoding(extractor: Extractor, size: Any, resize: Resize, max_pixels:
     Raises
     ------
     ConfigError
-        The extractor learns from labels, or cannot take files of that size.
+        The extractor learns from labels, or cannot take files of that size; no such `resize`.
+    InputError
+        `extractor` is none: a name, a class.
     """
+    _check_extractor(extractor)
     name = type(extractor).__name__
+    if resize not in get_args(Resize):
+        remedy = "Squashing gives up the proportions, cropping the margins, padding some of the area."
+        raise ConfigError(must_be("extract", "resize", "'squash', 'crop' or 'pad'", resize, remedy))
     if extractor.uses_labels and not hasattr(extractor, "image_shape_"):
         raise ConfigError(
             f"{name}: learns from labels, which a folder of images does not tell. Fit it on labelled images, save it "
@@ -75,6 +81,27 @@ def settle_decoding(extractor: Extractor, size: Any, resize: Resize, max_pixels:
     return Decoding(size, resize, max_pixels)
 
 
+def _check_extractor(value: Any) -> None:
+    if isinstance(value, Extractor):
+        return
+    if isinstance(value, type) and issubclass(value, Extractor):
+        got, remedy = f"the class {value.__name__}", f"Make one of it: {value.__name__}()."
+    elif isinstance(value, str):
+        got = f"the text {value!r}"
+        remedy = f"featbench.extraction.choose_extractor({value!r}).extractor is the one of that name, if there is one."
+    else:
+        got, remedy = (
+            f"a value of type {type(value).__name__}",
+            "Make one, such as featbench.extractors.HOG().",
+        )
+    raise InputError(must_be("extract", "the extractor", "an Extractor object", Shown(got), remedy))
+
+
+def learns(extractor: Extractor) -> bool:
+    """Return whether an extractor has still to learn something from the images."""
+    return not hasattr(extractor, "image_shape_") and type(extractor)._fit is not Extractor._fit
+
+
 def fit_extractor(
     extractor: Extractor, files: ImageFiles, decoding: Decoding, *, skip_unreadable: bool
 ) -> Extractor:
@@ -98,7 +125,9 @@ def fit_extractor(
     Raises
     ------
     DataError
-        None can be read; or, where the extractor has to learn, some cannot and `skip_unreadable` is false.
+        None can be read.
+    UnreadableFilesError
+        The extractor has to learn, some cannot be read, and `skip_unreadable` is false.
     InputError
         The extractor refuses the images or its parameters.
     """
@@ -113,19 +142,14 @@ def fit_extractor(
             found = decode_files(files.paths[start : start + _AT_ONCE], *shared)
             problems.update({start + position: reason for position, reason in found.items()})
         readable = [path for position, path in enumerate(files.paths) if position not in problems]
-        reasons = list(problems.values())
         if not readable or not skip_unreadable:
-            raise DataError(
-                f"{first_few(reasons)}. Mend or remove what is named, or leave it out with --skip-unreadable "
-                "(skip_unreadable=True)."
-            ) from None
+            raise UnreadableFilesError(problems) from None
         return extractor.fit(FileImages(readable, *shared))
 
 
 def _fit_sizes(extractor: Extractor, files: ImageFiles, decoding: Decoding) -> Extractor:
     """Fit on drawn images that keep their sizes; on one where there is nothing to learn."""
-    learns = type(extractor)._fit is not Extractor._fit
-    most = _MOST_IMAGES if learns else 1
+    most = _MOST_IMAGES if learns(extractor) else 1
     sample: list[ImageArray] = []
     n_bytes, reason = 0, ""
     for position in np.random.default_rng(0).permutation(len(files.paths)):

@@ -47,6 +47,7 @@ class Outputs:
         self.manifest = output.with_suffix(".json")
         self.names = output.with_suffix(".files.csv")
         self.extractor = output.with_suffix(".extractor")
+        self.unreadable = self.stage / f"{output.stem}.unreadable.txt"
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -93,17 +94,18 @@ class Outputs:
         StoreError
             The disk is full; nothing stands under the final name.
         """
-        kept = [name for i, name in enumerate(files.names) if str(i) not in stage.done.problems]
+        kept = [i for i in range(len(files.names)) if str(i) not in stage.done.problems]
+        names = [files.names[i] for i in kept]
         source = stage.rows_path
         try:
             if self._is_parquet:
                 source = stage.folder / "table.parquet"
-                write_parquet(stage.rows_path, kept, list(map(str, fitted.get_feature_names_out())), source)
+                write_parquet(stage.rows_path, names, list(map(str, fitted.get_feature_names_out())), source)
             # Everything is made inside the stage first, so that a crash leaves nothing of it in the user's folder.
             made = stage.folder / "beside"
             shutil.rmtree(made, ignore_errors=True)
             if not self._is_parquet:
-                write_atomic(made / self.names.name, _names_csv(kept))
+                write_atomic(made / self.names.name, _names_csv(names))
             fitted.save(made / self.extractor.name)
             write_atomic(made / self.extractor.name / "images.json", to_json(decoding.to_json()))
             manifest = self._manifest(stage, fitted, files, kept, made_of)
@@ -128,7 +130,7 @@ class Outputs:
                 path.replace(self.output.parent / path.relative_to(made))
 
     def _manifest(
-        self, stage: Stage, fitted: Extractor, files: ImageFiles, kept: list[str], made_of: dict[str, Any]
+        self, stage: Stage, fitted: Extractor, files: ImageFiles, kept: list[int], made_of: dict[str, Any]
     ) -> dict[str, Any]:
         done, d = stage.done, fitted.n_features_out_
         named = self._is_parquet or d <= _MOST_NAMES
@@ -139,7 +141,15 @@ class Outputs:
             "dtype": str(fitted.feature_dtype),
             "row_names": None if self._is_parquet else self.names.name,
             # The CSV file is safe to open in a spreadsheet; here is how such files are really called.
-            "escaped_names": {str(i): name for i, name in enumerate(kept) if csv_cell(name) != name},
+            "escaped_names": {
+                str(row): files.names[i]
+                for row, i in enumerate(kept)
+                if csv_cell(files.names[i]) != files.names[i] and i not in files.percent_names
+            },
+            # JSON holds text, and these names are none.
+            "percent_names": {
+                str(row): files.percent_names[i] for row, i in enumerate(kept) if i in files.percent_names
+            },
             "extractor": made_of["extractor"],
             "saved_extractor": self.extractor.name,
             "images": {
@@ -150,7 +160,7 @@ class Outputs:
                 "notes": files.notes,
                 **made_of["decoding"],
             },
-            "left_out": [{"file": files.names[int(i)], "reason": r} for i, r in done.problems.items()],
+            "left_out": [_left_out(files, int(i), reason) for i, reason in done.problems.items()],
             "versions": made_of["versions"],
             "code": made_of["code"][0],
             "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -159,6 +169,12 @@ class Outputs:
             "images_per_second": round(done.n_rows / done.seconds, 1) if done.seconds else None,
             "feature_names": list(map(str, fitted.get_feature_names_out())) if named else None,
         }
+
+
+def _left_out(files: ImageFiles, position: int, reason: str) -> dict[str, str]:
+    told = {"file": files.names[position], "reason": reason}
+    percent = files.percent_names.get(position)
+    return told if percent is None else {**told, "percent_name": percent}
 
 
 def _names_csv(names: list[str]) -> str:

@@ -12,12 +12,13 @@ space that is reserved at the start: through a memory map a full disk would kill
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -26,6 +27,7 @@ import numpy as np
 from featbench.disk import hold_folder, reserve
 from featbench.errors import ConfigError, FeatbenchError, StoreError
 from featbench.store import read_json, to_json, write_atomic
+from featbench.text import counted
 from featbench.types import AnyArray
 
 __all__ = ["Stage"]
@@ -54,6 +56,8 @@ class _Done:
         Whether the fitted extractor is there.
     fit_seconds, seconds : float
         Of the fit; of decoding, extracting and writing; over all sittings.
+    without : str
+        Fingerprint of the files that gave a row, once all were read, where the others may be removed.
     """
 
     n_files: int = 0
@@ -62,6 +66,7 @@ class _Done:
     fitted: bool = False
     fit_seconds: float = 0.0
     seconds: float = 0.0
+    without: str = ""
 
 
 class Stage:
@@ -78,12 +83,16 @@ class Stage:
     Attributes
     ----------
     done : _Done
+    keep : bool
+        Whether anything is there to go on from. A folder that this sitting has made goes with it otherwise.
     """
 
     def __init__(self, folder: Path, made_of: Mapping[str, Any], *, anew: bool) -> None:
         self.folder, self.anew = folder, anew
         self.made_of: dict[str, Any] = json.loads(to_json(made_of))
         self.done = _Done()
+        self.keep = False
+        self._made: list[Path] = []
         self._lock: IO[str] | None = None
         self._file: IO[bytes] | None = None
         self._row_bytes = 0
@@ -109,6 +118,7 @@ class Stage:
             It cannot be written, or another process is writing there.
         """
         try:
+            self._made = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = hold_folder(self.folder, "extraction")
         except OSError as error:
@@ -125,6 +135,11 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
+        if not self.keep and self.folder in self._made:
+            self.remove()  # while it is still held
+            with contextlib.suppress(OSError):  # something else stands there by now
+                for path in self._made[1:]:
+                    path.rmdir()
         if self._lock is not None:
             self._lock.close()
 
@@ -137,11 +152,15 @@ class Stage:
         differing = [words for key, words in _WORDS.items() if before.get(key) != self.made_of.get(key)]
         if not differing:
             self.done = done
+        elif differing == [_WORDS["files"]] and done.without == self.made_of["files"]:
+            # Those that gave no row were removed, and nothing else has changed.
+            self.done = replace(done, n_files=done.n_rows, problems={}, without="")
         elif done.n_rows and not self.anew:
+            back = "Put the files back as they were and" if _WORDS["files"] in differing else "To finish it,"
             raise ConfigError(
-                f"{self.folder}: holds {done.n_rows:,} rows of an extraction that was interrupted, and since then "
-                f"{' and '.join(differing)} changed; rows are not mixed. Repeat the earlier command to finish it, "
-                "start anew with --force, or choose another --output."
+                f"{self.folder}: holds {counted(done.n_rows, 'row')} of an extraction that was interrupted, and since "
+                f"then {' and '.join(differing)} changed; rows are not mixed. {back} repeat the earlier command; or "
+                "make every row anew with --force, or choose another --output."
             )
 
     def open(self, d: int, dtype: np.dtype[Any], n_files: int) -> None:
@@ -201,6 +220,7 @@ class Stage:
             os.fsync(self._file.fileno())
         except OSError as error:
             raise self._full(error, "") from error
+        self.keep = True
         self.done.n_files = n_files
         self.done.n_rows += len(rows)
         self.done.problems.update({str(position): reason for position, reason in problems.items()})

@@ -107,7 +107,8 @@ def test_an_extractor_of_an_experiment(home: Path, capsys: pytest.CaptureFixture
         ),
         (["hog", "photos", "-o", "f.npy", "--size", "9999"], 2, "from 8 to 1024"),
         (["hog", "photos", "-o", "f.npy", "--size", "keep"], 2, "needs images of one size"),
-        (["hog", "photos", "-o", "f.npy", "--resize", "stretch"], 2, "stretch"),
+        (["hog", "photos", "-o", "f.npy", "--resize", "stretch"], 2, "--resize: "),
+        (["hog", "photos", "-o", "f.npy", "--resize", "stretch"], 2, "squash, crop or pad; got 'stretch'"),
         (["hog", "nowhere", "-o", "f.npy"], 3, "nowhere"),
         (["hog", "empty", "-o", "f.npy"], 3, "at least one; got none"),
         (["hog", "photos", "-o", "f.npy", "--size", "8", "--set", "cell=16"], 3, "16"),
@@ -121,7 +122,7 @@ def test_what_is_wrong_is_said_with_its_code(
     shown = capsys.readouterr().err
     assert said in shown
     assert "Traceback" not in shown
-    assert not (home / "f.npy").exists()
+    assert sorted(path.name for path in home.iterdir()) == ["empty", "photos"]
 
 
 def test_an_output_that_is_there(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,6 +163,41 @@ def test_ctrl_c_exits_with_130_and_the_same_command_goes_on(
     assert extract("hog", "photos", "-o", "f.npy") == 0
     assert "2 files were done already" in capsys.readouterr().err
     np.testing.assert_array_equal(np.load("f.npy"), HOG().fit_transform(images(home, 64)))
+
+
+def test_ctrl_c_before_any_work_promises_nothing(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from featbench.extraction.files import Decoding
+
+    def stop(self: Decoding, paths: list[Path]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Decoding, "read", stop)
+    assert extract("hog", "photos", "-o", "f.npy") == 130
+    said = capsys.readouterr().err
+    assert "interrupted before anything was done" in said
+    assert "kept" not in said
+    assert [path.name for path in home.iterdir()] == ["photos"]
+
+
+def test_what_was_passed_over_and_how_images_became_square_is_said(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("b.jpeg2", "c.raw"):
+        (home / "photos" / name).touch()
+    said = {
+        (): "Images were squashed to 64 × 64 pixels",
+        ("--resize", "crop", "--size", "32"): "Images were cropped to a square and brought to 32 × 32 pixels",
+        ("--resize", "pad"): "Images were padded with black to 64 × 64 pixels",
+    }
+    for options, sentence in said.items():
+        assert extract("hue", "photos", "-o", "f.npy", "--force", *options) == 0
+        shown = capsys.readouterr().err
+        assert "Files that are no images passed over: .jpeg2 1, .raw 1." in shown
+        assert sentence in shown
+    assert extract("hue", "photos", "-o", "g.npy", "--size", "keep") == 0
+    assert "Images were" not in capsys.readouterr().err
 
 
 def test_long_extractions_say_how_far_they_are(

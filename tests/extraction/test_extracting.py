@@ -99,6 +99,8 @@ class _Labels(RawPixels):
     [
         (HOG(), {"size": "keep"}, "HOG: needs images of one size"),
         (HOG(), {"size": 4}, "size must be 'keep', or pixels from 8 to 1024; got 4"),
+        (HOG(), {"resize": "stretch"}, "resize must be 'squash', 'crop' or 'pad'; got 'stretch'"),
+        (HOG(), {"size": "keep", "resize": None}, "resize must be 'squash', 'crop' or 'pad'; got None"),
         (_Labels(), {}, "learns from labels, which a folder of images does not tell"),
         (HOG().fit(np.zeros((1, 32, 32, 3), np.uint8)), {"size": 16}, "fitted on images of 32 × 32 pixels, and size is 16"),
         (HOG().fit(np.zeros((1, 32, 32), np.uint8)), {}, "one fitted on (32, 32)"),
@@ -123,7 +125,21 @@ def test_parameters_are_checked_before_anything_is_read(photos, tmp_path):
     with pytest.raises(InputError, match="cell"):
         extract_to(HOG(cell=0), photos, tmp_path / "f.npy")
     with pytest.raises(InputError, match="16"):
-        extract_to(HOG(cell=32), photos, tmp_path / "f.npy", size=16)
+        extract_to(HOG(cell=32), photos, tmp_path / "out/f.npy", size=16)
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"], "nothing is left where nothing was done"
+
+
+@pytest.mark.parametrize(
+    ("extractor", "said"),
+    [
+        ("hog", r"got the text 'hog'\. .*choose_extractor\('hog'\)"),
+        (HOG, r"got the class HOG\. Make one of it: HOG\(\)"),
+        (None, "got a value of type NoneType"),
+    ],
+)
+def test_what_is_no_extractor(photos, tmp_path, extractor, said):
+    with pytest.raises(InputError, match=f"the extractor must be an Extractor object; {said}"):
+        extract_to(extractor, photos, tmp_path / "f.npy")
 
 
 def test_an_extractor_at_fault_is_named(photos, tmp_path):
@@ -152,6 +168,9 @@ def test_unreadable_files_are_told_together_and_nothing_done_is_lost(photos, two
     assert "; b/y.png: cannot be read as an image: " in told
     assert "The features of 3 other files are kept: add --skip-unreadable" in told
     assert not (tmp_path / "f.npy").exists()
+    listed = tmp_path / "f.npy.partial/f.unreadable.txt"
+    assert f"All 2 are listed in {listed}." in told
+    assert [line.partition("\t")[0] for line in listed.read_text().splitlines()] == ["2.png", "b/y.png"]
 
     done = extract_to(HOG(), photos, tmp_path / "f.npy", size=16, skip_unreadable=True)
     assert done.n_resumed == 5, "nothing is extracted a second time"
@@ -164,6 +183,54 @@ def test_unreadable_files_are_told_together_and_nothing_done_is_lost(photos, two
     assert [left["file"] for left in manifest["left_out"]] == ["2.png", "b/y.png"]
     assert manifest["left_out"][0]["reason"].startswith("cannot be read as an image")
     assert manifest["shape"] == [3, 36 * 1]
+
+
+@pytest.mark.parametrize("size", [16, "keep"])
+def test_once_what_is_listed_is_removed_the_same_call_goes_on(photos, two_at_once, tmp_path, size):
+    spoil(photos)
+    with pytest.raises(DataError, match="Once all that are listed are removed, the same command goes on"):
+        extract_to(HueHistogram(), photos, tmp_path / "f.npy", size=size)
+    (photos / "2.png").unlink()
+    with pytest.raises(ConfigError, match="the image files changed"):
+        extract_to(HueHistogram(), photos, tmp_path / "f.npy", size=size)
+    (photos / "b/y.png").unlink()
+    done = extract_to(HueHistogram(), photos, tmp_path / "f.npy", size=size)
+    assert (done.n_resumed, done.left_out) == (3, ())
+    anew = extract_to(HueHistogram(), photos, tmp_path / "g.npy", size=size)
+    np.testing.assert_array_equal(np.load(done.output), np.load(anew.output))
+    assert (tmp_path / "f.files.csv").read_text() == (tmp_path / "g.files.csv").read_text()
+    assert not (tmp_path / "f.npy.partial").exists()
+
+
+def test_a_file_changed_while_it_was_worked_on_is_no_removal(photos, two_at_once, tmp_path):
+    """What goes on is compared with the files as they were at the start."""
+    spoil(photos)
+
+    class Touch:
+        def begin(self, n_files, n_done): ...
+        def stage(self, text): ...
+        def end(self): ...
+
+        def advance(self, n_done, n_left_out):
+            (photos / "1.png").touch()
+
+    with pytest.raises(DataError):
+        extract_to(HOG(), photos, tmp_path / "f.npy", progress=Touch())
+    for name in ("2.png", "b/y.png"):
+        (photos / name).unlink()
+    with pytest.raises(ConfigError, match="the image files changed"):
+        extract_to(HOG(), photos, tmp_path / "f.npy")
+
+
+def test_what_was_learned_from_other_files_does_not_go_on(photos, two_at_once, tmp_path):
+    """Fitted on drawn images, of which fewer would have been others."""
+    spoil(photos)
+    with pytest.raises(DataError, match="Once a file is mended or removed, only --force goes on"):
+        extract_to(RawPixels(center=True, size=4), photos, tmp_path / "f.npy", size="keep")
+    for name in ("2.png", "b/y.png"):
+        (photos / name).unlink()
+    with pytest.raises(ConfigError, match="the image files changed"):
+        extract_to(RawPixels(center=True, size=4), photos, tmp_path / "f.npy", size="keep")
 
 
 @pytest.mark.parametrize("size", [16, "keep"])
@@ -180,8 +247,14 @@ def test_what_is_learned_is_learned_from_files_that_can_be_read(photos, tmp_path
 
 def test_what_has_to_be_learned_stops_at_unreadable_files_and_names_all(photos, tmp_path):
     spoil(photos)
-    with pytest.raises(DataError, match=r"2\.png.*; .*y\.png.*Mend or remove"):
+    with pytest.raises(
+        DataError, match=r"^2\.png.*; b/y\.png.*All 2 are listed.*mend or remove them and run"
+    ):
         extract_to(RawPixels(center=True), photos, tmp_path / "f.npy")
+    assert len((tmp_path / "f.npy.partial/f.unreadable.txt").read_text().splitlines()) == 2
+    for name in ("2.png", "b/y.png"):
+        (photos / name).unlink()
+    assert extract_to(RawPixels(center=True), photos, tmp_path / "f.npy").shape[0] == 3
 
 
 def test_an_image_too_small_for_the_extractor_is_a_file_that_cannot_be_used(photos, tmp_path):
@@ -199,9 +272,10 @@ def test_an_image_too_small_for_the_extractor_is_a_file_that_cannot_be_used(phot
 def test_no_file_can_be_used(photos, tmp_path):
     for name in NAMES:
         (photos / name).write_bytes(b"")
-    for size in (16, "keep"):
-        with pytest.raises(DataError, match="no image can be used: "):
-            extract_to(HueHistogram(), photos, tmp_path / "f.npy", size=size, skip_unreadable=True)
+    for extractor in (HueHistogram(), RawPixels(center=True, size=4)):
+        for size in (16, "keep"):
+            with pytest.raises(DataError, match="no image can be used: "):
+                extract_to(extractor, photos, tmp_path / "f.npy", size=size, skip_unreadable=True)
     assert not (tmp_path / "f.npy").exists()
 
 

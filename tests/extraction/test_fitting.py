@@ -6,8 +6,8 @@ import pytest
 from featbench.datasets.decode import MAX_PIXELS
 from featbench.extraction import fitting
 from featbench.extraction.files import Decoding, find_images
-from featbench.extraction.fitting import fit_extractor
-from featbench.extractors import HueHistogram, RawPixels
+from featbench.extraction.fitting import fit_extractor, learns
+from featbench.extractors import HOG, HueHistogram, RawPixels
 
 OWN = Decoding(None, "squash", MAX_PIXELS)
 
@@ -47,3 +47,9 @@ def test_one_image_is_read_where_nothing_is_learned(photos, monkeypatch):
     )
     fit_extractor(HueHistogram(), find_images(photos), OWN, skip_unreadable=False)
     assert reads == [1]
+
+
+def test_who_has_something_to_learn(photos):
+    assert learns(RawPixels(center=True))
+    assert not learns(HOG())
+    assert not learns(RawPixels(center=True).fit(np.zeros((1, 8, 8, 3), np.uint8)))

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import pytest
@@ -71,6 +73,24 @@ def test_odd_names_are_harmless_in_the_table_and_exact_in_the_manifest(tmp_path)
     escaped = json.loads((tmp_path / "f.json").read_text(encoding="utf-8"))["escaped_names"]
     exact = [escaped.get(str(i), name) for i, name in enumerate(shown)]
     assert sorted(exact) == sorted(HOSTILE)
+
+
+def test_a_name_of_bytes_that_are_no_text_is_found_back(tmp_path):
+    names = [b"bad\xff.jpg", b"bad\\xff.jpg", b"torn\xfe.jpg", b"=x.jpg"]
+    (tmp_path / "odd").mkdir()
+    for name in names:
+        Image.new("RGB", (8, 8)).save(tmp_path / "odd" / os.fsdecode(name), "JPEG")
+    (tmp_path / "odd" / os.fsdecode(names[2])).write_bytes(b"")
+    extract_to(RawPixels(), tmp_path / "odd", tmp_path / "f.npy", size=8, skip_unreadable=True)
+    told = json.loads((tmp_path / "f.json").read_text(encoding="utf-8"))
+    shown = [row["file"] for row in csv.DictReader((tmp_path / "f.files.csv").read_text().splitlines())]
+    percent, escaped = told["percent_names"], told["escaped_names"]
+    found = [
+        unquote_to_bytes(percent[str(i)]) if str(i) in percent else os.fsencode(escaped.get(str(i), name))
+        for i, name in enumerate(shown)
+    ]
+    assert sorted(found) == sorted([names[0], names[1], names[3]])
+    assert [unquote_to_bytes(left["percent_name"]) for left in told["left_out"]] == [names[2]]
 
 
 def test_many_names_are_left_to_the_extractor(photos, tmp_path, monkeypatch):

@@ -48,6 +48,49 @@ def test_a_damaged_promise_is_none(tmp_path, content):
         assert stage.done.n_rows == 0
 
 
+def test_a_folder_where_nothing_was_done_is_not_left(tmp_path):
+    for _ in range(2):
+        with Stage(tmp_path / "new/f.partial", MADE_OF, anew=False) as stage:
+            stage.open(3, np.dtype(np.float32), 4)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_what_an_earlier_sitting_has_left_stays(tmp_path):
+    filled(tmp_path / "f.partial")
+    with Stage(tmp_path / "f.partial", {"extractor": "c"}, anew=True) as stage:
+        assert stage.done.n_rows == 0
+    with Stage(tmp_path / "f.partial", MADE_OF, anew=False) as stage:
+        assert stage.done.n_rows == 2
+
+
+def test_files_that_gave_no_row_may_be_removed(tmp_path):
+    with Stage(tmp_path, MADE_OF, anew=False) as stage:
+        stage.open(3, np.dtype(np.float32), 3)
+        stage.append(np.ones((2, 3), np.float32), 3, {1: "why"}, 1.5)
+        stage.done.without = "c"
+        stage.note()
+    with pytest.raises(ConfigError), Stage(tmp_path, {"extractor": "a", "files": "d"}, anew=False):
+        pass
+    with pytest.raises(ConfigError), Stage(tmp_path, {"extractor": "z", "files": "c"}, anew=False):
+        pass
+    with Stage(tmp_path, {"extractor": "a", "files": "c"}, anew=False) as stage:
+        assert (stage.done.n_files, stage.done.n_rows, stage.done.problems) == (2, 2, {})
+        stage.open(3, np.dtype(np.float32), 2)
+        stage.close(3, np.dtype(np.float32))
+    np.testing.assert_array_equal(np.load(stage.rows_path), np.ones((2, 3)))
+
+
+def test_a_single_row_is_one(tmp_path):
+    filled(tmp_path, n_rows=1)
+    with (
+        pytest.raises(
+            ConfigError, match=r"holds 1 row of .*Put the files back as they were and repeat .*--force"
+        ),
+        Stage(tmp_path, {**MADE_OF, "files": "c"}, anew=False),
+    ):
+        pass
+
+
 def test_another_make_is_refused_once_there_are_rows(tmp_path):
     filled(tmp_path, n_rows=0)
     other = {**MADE_OF, "files": "c"}
