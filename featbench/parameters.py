@@ -18,6 +18,7 @@ from featbench.errors import InputError, must_be
 __all__ = ["Bounds", "check_parameters"]
 
 _PLAIN = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
+_PLURAL = {int: "integers", float: "numbers", bool: "truth values", str: "texts"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,9 +106,24 @@ def _complaint(annotation: Any, value: Any) -> str | None:
         return None if None in complaints else " or ".join(c for c in complaints if c)
     if annotation is type(None):
         return None if value is None else "None"
+    if origin is list:
+        return _list_complaint(get_args(annotation)[0], value)
     if annotation in _PLAIN:
         return None if _is_plain(annotation, value) else _PLAIN[annotation]
     return None  # richer types are checked by the plug-in itself
+
+
+def _list_complaint(item: Any, value: Any) -> str | None:
+    """Say what a list must be, or None; tuples and arrays are lists, items of richer types always right."""
+    inner, *metadata = get_args(item) if get_origin(item) is Annotated else (item,)
+    if inner not in _PLURAL:
+        return None
+    values = value.tolist() if hasattr(value, "tolist") else value
+    wanted = f"a list of {_PLURAL[inner]}"
+    if not isinstance(values, (list, tuple)):
+        return wanted
+    bounds = [f" {m}" for m in metadata if isinstance(m, Bounds)]
+    return wanted + "".join(bounds) if any(_complaint(item, v) for v in values) else None
 
 
 def _is_plain(kind: type, value: Any) -> bool:

@@ -22,6 +22,7 @@ class Plugin:
     grey: bool = False
     size: Annotated[int, Bounds(ge=1)] | None = None
     name: str = "x"
+    radii: Annotated[float, Bounds(gt=0)] | list[Annotated[float, Bounds(gt=0)]] = 1.0
 
 
 GOOD: list[dict[str, Any]] = [
@@ -32,11 +33,14 @@ GOOD: list[dict[str, Any]] = [
     {"size": 3},
     {"size": None},
     {"metric": "l1"},
+    {"radii": 2},
+    {"radii": [1, 2.5]},
 ]
 BAD: list[dict[str, Any]] = [
     {"cell": 0}, {"cell": 100}, {"cell": 2.0}, {"cell": "8"}, {"cell": True}, {"share": 0}, {"share": 1.5},
     {"share": "0.5"}, {"share": float("nan")}, {"metric": "l3"}, {"grey": 1}, {"grey": "true"}, {"size": 0},
-    {"size": "big"}, {"name": 3},
+    {"size": "big"}, {"name": 3}, {"radii": "1"}, {"radii": 0}, {"radii": [1, 0]}, {"radii": [True]},
+    {"radii": [[1]]},
 ]  # fmt: skip
 
 
@@ -66,3 +70,10 @@ def test_bounds_are_in_the_message_and_in_the_schema() -> None:
     assert schema["cell"]["minimum"] == 1
     assert schema["cell"]["exclusiveMaximum"] == 100
     assert schema["metric"]["enum"] == ["l1", "l2"]
+
+
+def test_tuples_and_arrays_are_lists() -> None:
+    check_parameters(Plugin(radii=(1, 2.0)))  # type: ignore[arg-type]
+    check_parameters(Plugin(radii=np.array([1.0, 2.0])))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"radii must be a number or a list of numbers > 0; got \(1, -2\)"):
+        check_parameters(Plugin(radii=(1, -2)))  # type: ignore[arg-type]

@@ -64,6 +64,7 @@ def info(name: Annotated[str, typer.Argument(help="A name that `featbench list` 
 def _show(kind: str, name: str, cls: type[Any]) -> None:
     import inspect
 
+    from featbench.config.components import WRITTEN
     from featbench.docstrings import read_docstring
 
     documentation = read_docstring(cls)
@@ -76,6 +77,8 @@ def _show(kind: str, name: str, cls: type[Any]) -> None:
             [parameter.name, _type_name(hints.get(parameter.name, parameter.annotation)), default, meaning]
         )
     print_rows(["parameter", "type", "default", "meaning"], rows)
+    if kind == "extractor" and name in WRITTEN:
+        typer.echo(f"In an experiment file: extractor: {WRITTEN[name]}\n")
     if getattr(cls, "default_search", None):
         searched = "; ".join(f"{k}: {', '.join(map(_number, v))}" for k, v in cls.default_search.items())
         typer.echo(f"Searched by default: {searched}\n")
@@ -90,6 +93,8 @@ def _type_name(annotation: Any) -> str:
         return " ".join([_type_name(inner[0]), *(str(m) for m in inner[1:] if isinstance(m, Bounds))])
     if origin is Literal:
         return " | ".join(f'"{option}"' if isinstance(option, str) else str(option) for option in inner)
+    if origin is list and inner[0] is not Any:
+        return f"list of {_type_name(inner[0])}"
     if origin in (Union, UnionType):
         return " | ".join(map(_type_name, inner))
     if annotation is type(None):

@@ -25,6 +25,7 @@ from featbench.plugins import PluginTable
 __all__ = [
     "AUGMENTS",
     "TABLES",
+    "WRITTEN",
     "Component",
     "read_component",
 ]
@@ -38,6 +39,9 @@ TABLES: dict[str, PluginTable] = {
     "map": MAPS,
     "classifier": CLASSIFIERS,
 }
+
+# How an experiment file writes the extractors that are made of others; by name it cannot.
+WRITTEN = {"concat": "{concat: [hog, hue]}", "mapped": "{name: hog, maps: [power, l2]}"}
 
 # What may stand beside a plug-in's parameters.
 _BESIDE = {"extractor": ("augment", "maps"), "classifier": ("search",)}
@@ -76,16 +80,22 @@ class Component:
     @property
     def label(self) -> str:
         """A short name for tables: the plug-in with the parameters that differ from its defaults."""
-        parts = [f"({part.label})" if part.maps else part.label for part in self.parts]
+        joined = " & ".join(part._label_as_part for part in self.parts)
         defaults = {p: spec.default for p, spec in parameters_of(self.cls).items()}
         told = [f"{k}={shortened(v)}" for k, v in self.params.items() if v != defaults.get(k)]
-        label = " & ".join(parts) or self.name
+        label = self.name
+        if joined:  # in brackets, lest what follows seem to be the last part's
+            label = f"({joined})" if told or self.maps else joined
         label = f"{label}({', '.join(told)})" if told else label
         if hasattr(self.cls, "written_label"):
             label = self.cls.written_label(self.params)
-        label = f"({label})" if parts and self.maps else label
         label = label if self.augment == "none" else f"{label} + flips"
         return " → ".join([label, *(step.label for step in self.maps)])
+
+    @property
+    def _label_as_part(self) -> str:
+        bare = self.label.startswith("(") or not self.parts
+        return self.label if bare and not self.maps else f"({self.label})"
 
     @property
     def cls(self) -> type[Any]:
@@ -190,9 +200,11 @@ def _read_named(
             must_be(document.where(path), f"the {kind}", "given by 'name'", Shown(", ".join(value)))
         )
         return None
-    if kind == "extractor" and name == "mapped":
-        remedy = "Write the maps beside the extractor: {name: hog, maps: [power, l2]}."
-        problems.append(must_be(document.where(path), "the extractor", "another than 'mapped'", name, remedy))
+    if kind == "extractor" and name in WRITTEN:
+        how = f"In an experiment file, write {WRITTEN[name]}."
+        problems.append(
+            f"{document.where(path)}: {name!r} is made of other plug-ins, which parameters cannot name. {how}"
+        )
         return None
     parameters = {k: v for k, v in value.items() if k != "name"}
     search = parameters.pop("search", None) if kind == "classifier" else None

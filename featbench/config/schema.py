@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
 
-from featbench.config.components import AUGMENTS, TABLES
+from featbench.config.components import AUGMENTS, TABLES, WRITTEN
 from featbench.config.experiment import PLURALS, Folds, Holdout, settings_schema
 from featbench.docstrings import read_docstring
 from featbench.errors import FeatbenchError
@@ -53,7 +53,7 @@ def experiment_schema() -> dict[str, Any]:
 
 
 def _kind(kind: str, definitions: dict[str, Any]) -> dict[str, Any]:
-    names = [name for name in TABLES[kind].rows() if name not in ("concat", "mapped")]
+    names = [name for name in TABLES[kind].rows() if name not in WRITTEN]
     options: list[dict[str, Any]] = [{"enum": names}]
     for name in names:
         try:

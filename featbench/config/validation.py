@@ -97,6 +97,7 @@ def validation_problems(
     list of str
     """
     sentences: dict[str, None] = {}
+    constraints: dict[KeyPath, dict[str, Any]] = {}
     for detail in error.errors():
         if detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             if known:
@@ -107,12 +108,17 @@ def validation_problems(
         keys: KeyPath = ()
         for key in detail["loc"]:  # which also names the branches of a union: they are no keys
             keys = (*keys, key) if document.holds((*path, *keys, key)) else keys
-        place = document.where((*path, *keys))
         if detail["type"] == "missing":
             sentences[f"{document.where(path)}: {detail['loc'][-1]!r} is missing. Write it."] = None
             continue
         constraint = _WORDS.get(detail["type"]) or detail["msg"].removeprefix("Input should be ")
-        sentences[f"{place}: must be {constraint}; got {shortened(detail['input'])}."] = None
+        constraints.setdefault(keys, {})[constraint] = detail["input"]
+    for keys, wanted in constraints.items():
+        # A list whose item is wrong is no number either: where it goes wrong deeper, say only that.
+        if any(deeper[: len(keys)] == keys for deeper in constraints if len(deeper) > len(keys)):
+            continue
+        got = shortened(next(iter(wanted.values())))
+        sentences[f"{document.where((*path, *keys))}: must be {', or '.join(wanted)}; got {got}."] = None
     return list(sentences)
 
 

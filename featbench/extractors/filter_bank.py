@@ -15,7 +15,7 @@ from featbench.descriptors import LocalDescriptors
 from featbench.errors import InputError, Shown, must_be
 from featbench.extractors.filtering import Planes, each_response
 from featbench.extractors.filters import Bank, BankName, filter_bank, radius_of
-from featbench.extractors.grids import cell_edges, check_grid
+from featbench.extractors.grids import cell_edges
 from featbench.numerics.threads import kernel
 from featbench.parameters import Bounds
 from featbench.types import AnyArray, FeatureMatrix, ImageArray, Indices
@@ -118,11 +118,14 @@ class FilterBank(Extractor):
         return {"responses": _mosaic(np.concatenate([filters, maps], axis=2))}
 
     def _n_features(self, shape: tuple[int, ...]) -> int:
-        check_grid("FilterBank", shape, self.grid)
-        least = radius_of(self.scale) + 1
+        mirrored = radius_of(self.scale) + 1
+        least = max(mirrored, self.grid)
         if min(shape[:2]) < least:
-            constraint = f"at least {least} × {least} pixels for scale={self.scale:g}"
+            cause = f"scale={self.scale:g}" if mirrored >= self.grid else f"grid={self.grid}"
+            constraint = f"at least {least} × {least} pixels for {cause}"
             remedy = "Enlarge the images, or take a smaller scale (0.5 at the least)."
+            if mirrored < self.grid:
+                remedy = "Enlarge the images, or take fewer cells."
             raise InputError(
                 must_be("FilterBank", "images", constraint, Shown(f"{shape[0]} × {shape[1]}"), remedy)
             )

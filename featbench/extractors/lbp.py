@@ -24,6 +24,8 @@ _MOST_POINTS, _MOST_ROTATED = 24, 16  # beyond, tables and histograms grow out o
 _BATCH_PIXELS = 1 << 15  # labelled at a time, 2 bytes a pixel: within a cache
 _PIXELS_PER_THREAD = 1 << 16  # about half a millisecond, the price of starting a thread several times over
 
+Points = Annotated[int, Bounds(ge=4, le=_MOST_POINTS)]
+Radius = Annotated[float, Bounds(gt=0, le=100)]
 Method = Literal["uniform", "nri_uniform", "ror"]
 
 
@@ -70,8 +72,8 @@ class LBP(Extractor):
 
     any_size: ClassVar[bool] = True
 
-    points: Annotated[int, Bounds(ge=4, le=_MOST_POINTS)] | list[int] = 8
-    radius: Annotated[float, Bounds(gt=0, le=100)] | list[float] = 1.0
+    points: Points | list[Points] = 8
+    radius: Radius | list[Radius] = 1.0
     method: Method = "uniform"
     grid: Annotated[int, Bounds(ge=1)] = 1
 
@@ -96,20 +98,17 @@ class LBP(Extractor):
 
     def _circles(self) -> list[tuple[int, float]]:
         """Return points and radius of every circle, or say what is wrong with them."""
-        points = self.points if isinstance(self.points, list) else [self.points]
-        radii = self.radius if isinstance(self.radius, list) else [self.radius]
+        points, radii = np.ravel(self.points).tolist(), np.ravel(self.radius).tolist()
+        if not points:
+            raise InputError(must_be("LBP", "points", "one integer or more", self.points))
         points = points * len(radii) if len(points) == 1 else points
         radii = radii * len(points) if len(radii) == 1 else radii
-        if len(points) != len(radii) or not points:
+        if len(points) != len(radii):
             raise InputError(
                 must_be("LBP", "radius", f"one, or as many as points ({len(points)})", self.radius)
             )
-        most = _MOST_ROTATED if self.method == "ror" else _MOST_POINTS
-        if not all(isinstance(p, int) and not isinstance(p, bool) and 4 <= p <= most for p in points):
-            constraint = f'integers from 4 to {most} for method="{self.method}"'
-            raise InputError(must_be("LBP", "points", constraint, self.points))
-        if not all(isinstance(r, int | float) and not isinstance(r, bool) and 0 < r <= 100 for r in radii):
-            raise InputError(must_be("LBP", "radius", "numbers > 0 and ≤ 100", self.radius))
+        if self.method == "ror" and max(points) > _MOST_ROTATED:
+            raise InputError(must_be("LBP", "points", f'≤ {_MOST_ROTATED} for method="ror"', self.points))
         return list(zip(points, radii, strict=True))
 
     def _n_features(self, shape: tuple[int, ...]) -> int:

@@ -71,17 +71,17 @@ class Mapped(NamedParts, Extractor):
     @property
     def uses_labels(self) -> bool:  # type: ignore[override]
         """Whether the extractor's `fit` reads labels; maps never do."""
-        return bool(self.extractor.uses_labels)
+        return bool(self._part().uses_labels)
 
     @property
     def any_size(self) -> bool:  # type: ignore[override]
         """Whether images may differ in size: where the extractor takes such."""
-        return bool(self.extractor.any_size)
+        return bool(self._part().any_size)
 
     @property
     def describes(self) -> bool:  # type: ignore[override]
         """Whether the extractor has local descriptors."""
-        return bool(self.extractor.describes)
+        return bool(self._part().describes)
 
     def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:
         """Return the last map's names: the extractor's, as long as maps keep the meaning of columns."""
@@ -99,14 +99,19 @@ class Mapped(NamedParts, Extractor):
         found: LocalDescriptors = self.extractor._describe(images)
         return found
 
-    def _named(self) -> list[tuple[str, Any]]:
-        """Return the extractor and the maps with their names, or say what is wrong with them."""
+    def _part(self) -> Extractor:
+        """Return the extractor, or say that it is none."""
         if not isinstance(self.extractor, Extractor):
             remedy = "Write an instance, such as HOG()."
             raise InputError(must_be("Mapped", "extractor", "an Extractor", self.extractor, remedy))
+        return self.extractor
+
+    def _named(self) -> list[tuple[str, Any]]:
+        """Return the extractor and the maps with their names, or say what is wrong with them."""
+        extractor = self._part()
         if not isinstance(self.maps, (list, tuple)) or not self.maps:
             raise InputError(must_be("Mapped", "maps", "a list of one feature map or more", self.maps))
-        named: list[tuple[str, Any]] = [(default_name(self.extractor, EXTRACTORS, ()), self.extractor)]
+        named: list[tuple[str, Any]] = [(default_name(extractor, EXTRACTORS, ()), extractor)]
         for entry in self.maps:
             name, feature_map = entry if isinstance(entry, tuple) and len(entry) == 2 else (None, entry)
             if not isinstance(feature_map, FeatureMap):

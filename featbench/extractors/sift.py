@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from numbers import Real
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -28,8 +27,10 @@ from featbench.types import AnyArray, FeatureMatrix, ImageArray, Indices
 __all__ = ["SIFT", "dense_sift"]
 
 _LEAST = 3  # pixels: one with neighbours on all sides
-_LEAST_SIZE, _LARGEST_SIZE = 1, 256
 _BATCH_BYTES = 1 << 20  # of descriptors at a time: within a cache
+
+
+Diameter = Annotated[float, Bounds(ge=1, le=256)]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -102,7 +103,7 @@ class SIFT(Extractor):
 
     keypoints: Literal["dense", "detected"] = "dense"
     step: Annotated[int, Bounds(ge=1)] = 4
-    sizes: Annotated[float, Bounds(ge=1, le=256)] | list[float] = 4.0
+    sizes: Diameter | list[Diameter] = 4.0
     root: bool = False
     grid: Annotated[int, Bounds(ge=1)] = 4
 
@@ -126,12 +127,10 @@ class SIFT(Extractor):
         return drawn
 
     def _sizes(self) -> tuple[float, ...]:
-        """Return the sizes of dense points, or say what is wrong with them."""
-        sizes = self.sizes if isinstance(self.sizes, list) else [self.sizes]
-        known = all(isinstance(size, Real) and not isinstance(size, bool) for size in sizes)
-        if not sizes or not known or not all(_LEAST_SIZE <= size <= _LARGEST_SIZE for size in sizes):
-            constraint = f"one or more numbers ≥ {_LEAST_SIZE} and ≤ {_LARGEST_SIZE}"
-            raise InputError(must_be("SIFT", "sizes", constraint, self.sizes))
+        """Return the sizes of dense points, one or more."""
+        sizes = np.ravel(self.sizes)
+        if not len(sizes):
+            raise InputError(must_be("SIFT", "sizes", "one number or more", self.sizes))
         return tuple(float(size) for size in sizes)
 
     def _n_features(self, shape: tuple[int, ...]) -> int:

@@ -151,6 +151,23 @@ def test_info_tells_parameters_types_defaults_and_source(home: Path) -> None:
     assert "10.1109/CVPR.2005.177" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "written"), [("concat", "{concat: [hog, hue]}"), ("mapped", "{name: hog, maps: [power, l2]}")]
+)
+def test_info_tells_how_a_file_writes_what_is_made_of_others(home: Path, name: str, written: str) -> None:
+    assert f"In an experiment file: extractor: {written}" in featbench("info", name, cwd=home).stdout
+    made = featbench("extract", name, ".", "--output", "x.npy", cwd=home)
+    assert made.returncode == 2
+    assert f"In an experiment file, write {written}." in made.stderr
+
+
+def test_info_tells_what_a_list_holds(home: Path) -> None:
+    row = next(
+        line for line in featbench("info", "sift", cwd=home).stdout.splitlines() if line.startswith("sizes\t")
+    )
+    assert row.split("\t")[1] == "float ≥ 1 and ≤ 256 | list of float ≥ 1 and ≤ 256"
+
+
 def test_schema_and_env(home: Path) -> None:
     assert json.loads(featbench("schema", cwd=home).stdout)["title"] == "featbench experiment"
     done = featbench("env", cwd=home)

@@ -64,7 +64,7 @@ MAPPED = """{
 def test_maps_follow_an_extractor_a_part_or_a_concatenation() -> None:
     mapped = read(BASE.replace("{name: hog, cell: 8}", MAPPED)).extractors[0]
     assert mapped.label == (
-        "((hog(cell=4) → power → pca(components=8, whiten=true)) & hue(scale=none)) + flips → fourier(gamma=0.5)"
+        "((hog(cell=4) → power → pca(components=8, whiten=true)) & hue)(scale=none) + flips → fourier(gamma=0.5)"
     )
     built = mapped.build(seed=7)
     assert repr(built) == (
@@ -143,12 +143,46 @@ def test_set_reaches_into_maps() -> None:
         (("extractor: {name: hog, cell: 8}", "extractor: {concat: [hog, {name: hue, maps: [chi]}]}"),
          "x.yaml:2: extractor.concat[1].maps[0]: unknown map 'chi'. Did you mean 'chi2'?"),
         (("extractor: {name: hog, cell: 8}", "extractor: {name: mapped, maps: [pca]}"),
-         "Write the maps beside the extractor: {name: hog, maps: [power, l2]}."),
+         "In an experiment file, write {name: hog, maps: [power, l2]}."),
+        (("extractor: {name: hog, cell: 8}", "extractor: {name: concat, parts: [hog, hue]}"),
+         "x.yaml:2: extractor: 'concat' is made of other plug-ins, which parameters cannot name. "
+         "In an experiment file, write {concat: [hog, hue]}."),
+        (("extractor: {name: hog, cell: 8}", "extractor: concat"), "write {concat: [hog, hue]}"),
+        (("{name: hog, cell: 8}", "{name: sift, sizes: [3, 500]}"),
+         "x.yaml:2: extractor.sizes[1]: must be less than or equal to 256; got 500."),
+        (("{name: hog, cell: 8}", "{name: lbp, radius: [1, x]}"), "x.yaml:2: extractor.radius[1]: must be a number; got x."),
+        (("{name: hog, cell: 8}", "{name: lbp, points: 3}"),
+         "x.yaml:2: extractor.points: must be greater than or equal to 4, or a list; got 3."),
+        (("{name: hog, cell: 8}", "{name: lbp, points: x}"), "x.yaml:2: extractor.points: must be an integer, or a list; got x."),
+        (("cell: 8}", "maps: [{name: nystroem, gamma: -1}]}"),
+         "x.yaml:2: extractor.maps[0].gamma: must be greater than 0, or 'scale'; got -1."),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_place_and_remedy(change: tuple[str, str], message: str) -> None:
     assert change[0] in BASE
     assert message in complaint(BASE.replace(*change))
+
+
+@pytest.mark.parametrize("extractor", ["{name: sift, sizes: [3, 500]}", "{name: lbp, points: 3}"])
+def test_a_mistake_is_told_once(extractor: str) -> None:
+    """Not once for each type that a parameter may have."""
+    assert len(complaint(BASE.replace("{name: hog, cell: 8}", extractor)).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("extractor", "label"),
+    [
+        ("{concat: [hog, hue]}", "hog & hue"),
+        ("{concat: [hog, hue], scale: none}", "(hog & hue)(scale=none)"),
+        ("{concat: [{concat: [raw, hog]}, hue]}", "(raw & hog) & hue"),
+        (
+            "{concat: [{concat: [raw, hog], scale: none}, hue], maps: [l2]}",
+            "((raw & hog)(scale=none) & hue) → l2",
+        ),
+    ],
+)
+def test_parameters_of_a_concatenation_are_not_its_last_parts(extractor: str, label: str) -> None:
+    assert read(BASE.replace("{name: hog, cell: 8}", extractor)).extractors[0].label == label
 
 
 def test_every_mistake_is_told_at_once() -> None:

@@ -113,7 +113,11 @@ def test_pictures_have_a_filter_above_each_response():
     ("parameters", "message"),
     [
         ({}, "FilterBank: images must be at least 25 × 25 pixels for scale=1; got 24 × 40. Enlarge"),
-        ({"scale": 0.7, "grid": 30}, "FilterBank: images must be at least 30 × 30 pixels for grid=30"),
+        (
+            {"scale": 0.7, "grid": 30},
+            "FilterBank: images must be at least 30 × 30 pixels for grid=30; .* or take fewer",
+        ),
+        ({"grid": 25}, "FilterBank: images must be at least 25 × 25 pixels for scale=1"),
         ({"scale": 0.4}, "FilterBank: scale must be a number ≥ 0.5 and ≤ 4; got 0.4"),
         ({"bank": "mr4"}, "FilterBank: bank must be one of 'mr8', 'lm', 'schmid'; got 'mr4'"),
         ({"stride": 0}, "FilterBank: stride must be an integer ≥ 1; got 0"),
@@ -123,6 +127,14 @@ def test_pictures_have_a_filter_above_each_response():
 def test_what_is_refused(parameters, message):
     with pytest.raises(InputError, match=message):
         FilterBank(**parameters).fit(np.zeros((1, 24, 40), dtype=np.uint8))
+
+
+def test_no_image_is_sent_back_twice():
+    """A reader who enlarges to what the message says is through, whichever limit is the larger."""
+    for grid, least in ((4, 25), (30, 30)):
+        extractor = FilterBank(grid=grid)
+        assert f"at least {least} × {least} pixels" in extractor.supports((1, 1))
+        assert extractor.supports((least, least)) is None
 
 
 def test_the_smallest_image_is_taken():

@@ -121,21 +121,22 @@ def test_one_radius_or_one_number_of_points_serves_all_circles(rng):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"points": 3}, 'LBP: points must be integers from 4 to 24 for method="uniform"; got 3'),
+        ({"points": 3}, "LBP: points must be an integer ≥ 4 and ≤ 24 or a list of integers; got 3"),
         (
             {"points": [8, 25], "radius": [1.0, 2.0]},
-            'LBP: points must be integers from 4 to 24 for method="uniform"',
+            r"LBP: points must be an integer or a list of integers ≥ 4 and ≤ 24; got \[8, 25\]",
         ),
+        ({"points": 18, "method": "ror"}, 'LBP: points must be ≤ 16 for method="ror"; got 18'),
         (
-            {"points": 18, "method": "ror"},
-            'LBP: points must be integers from 4 to 16 for method="ror"; got 18',
+            {"radius": [1.0, -2.0]},
+            r"LBP: radius must be a number or a list of numbers > 0 and ≤ 100; got \[1.0, -2.0\]",
         ),
-        ({"radius": [1.0, -2.0]}, r"LBP: radius must be numbers > 0 and ≤ 100; got \[1.0, -2.0\]"),
+        ({"points": "8"}, "LBP: points must be an integer or a list of integers; got '8'"),
         (
             {"points": [8, 16], "radius": [1.0, 2.0, 3.0]},
             r"LBP: radius must be one, or as many as points \(2\)",
         ),
-        ({"points": []}, "LBP: radius must be one, or as many as points"),
+        ({"points": []}, r"LBP: points must be one integer or more; got \[\]"),
         ({"grid": 20}, "LBP: images must be at least 20 × 20 pixels for grid=20; got 9 × 12"),
         ({"method": "var"}, "LBP: method must be one of 'uniform'"),
     ],
@@ -143,6 +144,13 @@ def test_one_radius_or_one_number_of_points_serves_all_circles(rng):
 def test_what_is_refused(parameters, message):
     with pytest.raises(InputError, match=message):
         LBP(**parameters).fit(np.zeros((1, 9, 12), dtype=np.uint8))
+
+
+def test_tuples_and_arrays_are_lists(rng):
+    images = rng.integers(0, 256, (2, 12, 12)).astype(np.uint8)
+    expected = LBP(points=[8, 16], radius=[1.0, 2.0]).fit_transform(images)
+    for points, radius in (((8, 16), (1, 2)), (np.array([8, 16]), np.array([1.0, 2.0]))):
+        np.testing.assert_array_equal(LBP(points=points, radius=radius).fit_transform(images), expected)
 
 
 def test_pictures_are_labels_as_brightness():

@@ -176,6 +176,7 @@ def test_rows_that_a_map_is_not_defined_for_are_refused(images):
 @pytest.mark.parametrize(
     ("extractor", "maps", "message"),
     [
+        ("hog", ["pca"], r"extractor must be an Extractor; got 'hog'. Write an instance, such as HOG\(\)."),
         (HOG, [L2()], "extractor must be an Extractor; got <class"),
         (HOG(), [], r"maps must be a list of one feature map or more; got \[\]"),
         (HOG(), "pca", "maps must be a list of one feature map or more; got 'pca'"),

@@ -154,10 +154,14 @@ def test_strokes_run_along_edges():
             {"grid": 30},
             r"SIFT: images must be at least 30 × 30 pixels for grid=30; got 20 × 24. Enlarge .* or take fewer",
         ),
-        ({"sizes": 0.5}, "SIFT: sizes must be one or more numbers ≥ 1 and ≤ 256; got 0.5"),
-        ({"sizes": [2.0, -1.0]}, r"SIFT: sizes must be one or more numbers ≥ 1 and ≤ 256; got \[2.0, -1.0\]"),
-        ({"sizes": []}, r"SIFT: sizes must be one or more numbers ≥ 1 and ≤ 256; got \[\]"),
-        ({"sizes": [True]}, "SIFT: sizes must be one or more numbers"),
+        ({"sizes": 0.5}, "SIFT: sizes must be a number ≥ 1 and ≤ 256 or a list of numbers; got 0.5"),
+        (
+            {"sizes": [2.0, -1.0]},
+            r"SIFT: sizes must be a number or a list of numbers ≥ 1 and ≤ 256; got \[2.0, -1.0\]",
+        ),
+        ({"sizes": []}, r"SIFT: sizes must be one number or more; got \[\]"),
+        ({"sizes": [True]}, "SIFT: sizes must be a number or a list of numbers"),
+        ({"sizes": np.ones((1, 2))}, "SIFT: sizes must be a number or a list of numbers"),
         ({"step": 0}, "SIFT: step must be an integer ≥ 1; got 0"),
         ({"keypoints": "corners"}, "SIFT: keypoints must be one of 'dense', 'detected'; got 'corners'"),
     ],
@@ -165,6 +169,12 @@ def test_strokes_run_along_edges():
 def test_what_is_refused(parameters, message):
     with pytest.raises(InputError, match=message):
         SIFT(**parameters).fit(np.zeros((1, 20, 24), dtype=np.uint8))
+
+
+def test_tuples_and_arrays_of_sizes_are_lists(crops):
+    expected = SIFT(sizes=[3.0, 4.0]).fit_transform(crops)
+    for sizes in ((3.0, 4.0), (3, 4), np.array([3.0, 4.0])):
+        np.testing.assert_array_equal(SIFT(sizes=sizes).fit_transform(crops), expected)
 
 
 def test_images_without_inner_pixels_are_refused():
