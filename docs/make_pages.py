@@ -10,11 +10,16 @@ import inspect
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from skimage.data import chelsea, coffee
+from sklearn.base import clone
 
+import featbench.maps
+from featbench.base import Extractor
+from featbench.config.components import WRITTEN
 from featbench.docstrings import read_docstring
 from featbench.extractors import EXTRACTORS, HOG, Concat, HueHistogram, Mapped
 from featbench.maps import L2, MAPS, Power
@@ -26,11 +31,21 @@ MAPS_PAGE = DOCS / "maps.md"
 MARKER = "<!-- From here on made from the docstrings by docs/make_pages.py; change those. -->\n"
 
 _SIDE = 160  # pixels of a photograph as the extractors get it
-_TILE = 192  # pixels of a tile on the page
+_TILE = 320  # pixels that smaller pictures are enlarged to; larger ones keep their size
 _MARGIN = 8
+_QUALITY = 80  # of JPEG: under 250 kB a sheet, and strokes still sharp
 
-# Where the defaults would draw little: the whole photograph again, one colour for all of it.
-_DRAWN = {"raw": {"size": 32}, "color_moments": {"grid": 5}}
+_JOINED = "`concat` is HOG and hue here, `mapped` HOG and two maps; each takes the images that all its extractors take."
+
+# What is drawn where that is not the defaults: they would draw little (the whole photograph again, one colour for
+# all of it), or a variant looks different.
+_DRAWN: dict[str, list[dict[str, Any]]] = {
+    "raw": [{"size": 32}],
+    "color_moments": [{"grid": 5}],
+    "hog": [{}, {"variant": "uoctti"}],
+    "sift": [{}, {"keypoints": "detected"}],
+    "mapped": [],  # those of its extractor
+}
 
 
 def names() -> list[str]:
@@ -40,12 +55,17 @@ def names() -> list[str]:
 
 def make_index(old: str) -> str:
     """Return the page that lists all extractors; its introduction stays as it was."""
-    rows = ["| name | what it sees | numbers for a 32 × 32 colour image |", "|---|---|---|"]
+    rows = [
+        "| name | what it sees | numbers for 32 × 32 in colour | grey images | sizes that differ | local descriptors |",
+        "|---|---|---|---|---|---|",
+    ]
     for name in names():
-        length = example(name).fit(np.zeros((1, 32, 32, 3), np.uint8)).n_features_out_
+        extractor = example(name)
         summary = read_docstring(EXTRACTORS.load(name)).summary.replace("``", "`")
-        rows.append(f"| [`{name}`](extractors/{name}.md) | {summary} | {length:,} |")
-    return old.split(MARKER)[0] + MARKER + "\n" + "\n".join(rows) + "\n"
+        takes = (_takes_grey(extractor), extractor.any_size, extractor.describes)
+        told = " | ".join("yes" if taken else "" for taken in takes)
+        rows.append(f"| [`{name}`](extractors/{name}.md) | {summary} | {_length(extractor, 32):,} | {told} |")
+    return old.split(MARKER)[0] + MARKER + "\n" + "\n".join(rows) + "\n\n" + _JOINED + "\n"
 
 
 def make_page(name: str) -> str:
@@ -53,11 +73,10 @@ def make_page(name: str) -> str:
     cls = EXTRACTORS.load(name)
     description, sections = _sections(cls)
     head = f"<!-- Made by docs/make_pages.py from the docstring of {cls.__module__}.{cls.__name__}; change that. -->"
-    parts = [f"{head}\n\n# `{name}` – {cls.__name__}\n", description]
+    parts = [f"{head}\n\n# `{name}` – {cls.__name__}\n", description, make_example(name)]
     if shown := list(pictures(name)):
-        caption = ", ".join(["the photograph", *(f"`{what}`" for what in shown)])
-        given = ", ".join(f"{key}={value}" for key, value in _DRAWN.get(name, {}).items())
-        parts.append(f"![{name}]({name}.jpg)\n\nFrom left to right: {caption}{given and f'; with {given}'}.")
+        caption = ", ".join(["the photograph", *shown])
+        parts.append(f"![{name}]({name}.jpg)\n\nFrom left to right: {caption}.")
     parts += [_parameters(cls, sections["Parameters"]), sections.get("Notes", "")]
     if "References" in sections:
         parts.append("## From\n\n" + sections["References"])
@@ -65,6 +84,32 @@ def make_page(name: str) -> str:
         parts.append("```pycon\n" + sections["Examples"].strip() + "\n```")
     parts.append("[All extractors](../extractors.md)")
     return "\n".join(part.rstrip() + "\n" for part in parts if part.strip())
+
+
+def make_example(name: str) -> str:
+    """Return how an extractor is imported and called, what it takes and how many numbers it gives."""
+    extractor = example(name)
+    code = repr(extractor)
+    used = sorted(set(re.findall(r"[A-Z]\w+(?=\()", code)), key=lambda cls: (not cls.isupper(), cls))
+    imports = [
+        f"from {module.__name__} import {', '.join(found)}\n"
+        for module in (featbench.extractors, featbench.maps)
+        if (found := [cls for cls in used if cls in module.__all__])
+    ]
+    kinds = "(n, h, w, 3) or (n, h, w)" if _takes_grey(extractor) else "(n, h, w, 3)"
+    lengths = {side: _length(extractor, side) for side in (32, 64, 128)}
+    numbers = ", ".join(f"{length:,} for {side} × {side}" for side, length in lengths.items())
+    if len(set(lengths.values())) == 1:
+        numbers = f"{lengths[32]:,} for 32 × 32, 64 × 64 and 128 × 128 alike"
+    least = next(side for side in range(1, 1000) if extractor.supports((side, side, 3)) is None)
+    takes = "Takes a list of images that differ in size. " if extractor.any_size else ""
+    describes = "`describe(images)` gives local descriptors. " if extractor.describes else ""
+    return (
+        f"```python\n{''.join(imports)}\n"
+        f"features = {code}.fit_transform(images)  # images: uint8 {kinds}\n```\n\n"
+        f"In an experiment file: `extractor: {WRITTEN.get(name, name)}`.\n\n"
+        f"Numbers an image, in colour: {numbers}. Smallest image: {least} × {least}. {takes}{describes}"
+    )
 
 
 def make_maps(old: str) -> str:
@@ -102,12 +147,21 @@ def _parameters(cls: type, text: str) -> str:
     return "\n".join(rows)
 
 
-def example(name: str) -> object:
+def example(name: str) -> Extractor:
     """Return an unfitted extractor with its defaults."""
     cls = EXTRACTORS.load(name)
     if cls is Mapped:
         return cls(HOG(), [Power(), L2()])
     return cls([HOG(), HueHistogram()]) if cls is Concat else cls()
+
+
+def _length(extractor: Extractor, side: int) -> int:
+    """Return d for square colour images."""
+    return clone(extractor).fit(np.zeros((1, side, side, 3), np.uint8)).n_features_out_
+
+
+def _takes_grey(extractor: Extractor) -> bool:
+    return extractor.supports((_SIDE, _SIDE)) is None
 
 
 @cache
@@ -121,23 +175,35 @@ def photographs() -> ImageArray:
 
 @cache
 def pictures(name: str) -> dict[str, ImageArray]:
-    """Return what an extractor draws of the photographs."""
-    extractor = example(name).set_params(**_DRAWN.get(name, {}))
-    return dict(extractor.fit(photographs()).pictures(photographs()))
+    """Return what an extractor draws of the photographs, by the words of the caption."""
+    shown: dict[str, ImageArray] = {}
+    for settings in _DRAWN.get(name, [{}]):
+        extractor = example(name).set_params(**settings).fit(photographs())
+        given = " and ".join(f"`{key}={value}`" for key, value in settings.items())
+        for what, drawn in extractor.pictures(photographs()).items():
+            shown[f"`{what}`{given and f' with {given}'}"] = drawn
+    return shown
 
 
 def make_picture(name: str) -> ImageArray:
     """Return the photographs and the extractor's pictures of them side by side, ``uint8 (H, W, 3)``."""
-    columns = [photographs(), *pictures(name).values()]
-    step = _TILE + _MARGIN
-    sheet = np.full((len(photographs()) * step - _MARGIN, len(columns) * step - _MARGIN, 3), 255, np.uint8)
-    for column, tiles in enumerate(columns):
+    columns = [_enlarged(tiles) for tiles in (photographs(), *pictures(name).values())]
+    height = max(tiles.shape[1] for tiles in columns) + _MARGIN
+    width = sum(tiles.shape[2] + _MARGIN for tiles in columns)
+    sheet = np.full((len(photographs()) * height - _MARGIN, width - _MARGIN, 3), 255, np.uint8)
+    left = 0
+    for tiles in columns:
         for row, tile in enumerate(tiles):
-            enlarged = max(tile.shape[:2]) < _TILE
-            how = Image.Resampling.NEAREST if enlarged else Image.Resampling.BOX
-            drawn = Image.fromarray(tile).convert("RGB").resize((_TILE, _TILE), how)
-            sheet[row * step : row * step + _TILE, column * step : column * step + _TILE] = np.asarray(drawn)
+            sheet[row * height : row * height + tile.shape[0], left : left + tile.shape[1]] = tile
+        left += tiles.shape[2] + _MARGIN
     return sheet
+
+
+def _enlarged(tiles: ImageArray) -> ImageArray:
+    """Return pictures in colour, by whole factors as large as a tile; never smaller, which would blur lines."""
+    factor = max(1, round(_TILE / max(tiles.shape[1:3])))
+    coloured = tiles if tiles.ndim == 4 else np.repeat(tiles[..., None], 3, axis=3)
+    return coloured.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
 if __name__ == "__main__":
@@ -147,4 +213,6 @@ if __name__ == "__main__":
     for name in names():
         (DOCS / "extractors" / f"{name}.md").write_text(make_page(name), encoding="utf-8")
         if pictures(name):
-            Image.fromarray(make_picture(name)).save(DOCS / "extractors" / f"{name}.jpg", quality=88)
+            Image.fromarray(make_picture(name)).save(
+                DOCS / "extractors" / f"{name}.jpg", quality=_QUALITY, optimize=True
+            )
