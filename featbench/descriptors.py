@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +13,11 @@ from featbench.types import FeatureMatrix, Indices
 __all__ = ["LocalDescriptors"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LocalDescriptors:
     """The local descriptors of several images, one image's after another's.
+
+    It has the length and the items of a list of images: ``found[1]`` holds the descriptors of the second alone.
 
     Attributes
     ----------
@@ -37,6 +40,20 @@ class LocalDescriptors:
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self.offsets) - 1
+
+    def __repr__(self) -> str:
+        n, (m, length) = len(self), self.values.shape
+        images, descriptors = "image" if n == 1 else "images", "descriptor" if m == 1 else "descriptors"
+        return f"LocalDescriptors({n} {images}, {m} {descriptors} of {length})"
+
+    def __getitem__(self, image: int) -> LocalDescriptors:
+        """Return the descriptors of one image; −1 is the last."""
+        i = range(len(self))[operator.index(image)]
+        return self.images(i, i + 1)
+
+    def __iter__(self) -> Iterator[LocalDescriptors]:
+        """Go through the images."""
+        return map(self.__getitem__, range(len(self)))
 
     def images(self, start: int, stop: int) -> LocalDescriptors:
         """Return the descriptors of the images `start` to ``stop - 1``."""

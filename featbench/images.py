@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from featbench.errors import InputError, Shown, must_be
-from featbench.types import AnyArray, ImageArray, Indices
+from featbench.image_errors import bad_dtype, bad_kind, bad_shape, is_masked
+from featbench.types import ImageArray, Indices
 
 __all__ = [
     "ImageBatch",
@@ -136,51 +137,32 @@ def check_images(images: Any, where: str) -> ImageBatch:
     Raises
     ------
     InputError
-        Anything else: floats, another number of channels, a single image without its leading axis, an image
-        without pixels, images of differing sizes.
+        Anything else, with what would make it a batch: floats, another number of channels, a single image
+        without its leading axis, an image without pixels, hidden pixels, images of differing sizes.
     """
+    if isinstance(images, (list, tuple)):
+        listed = _listed(images, where)
+        shapes = sorted({image.shape for image in listed})
+        if len(shapes) > 1:
+            shown = Shown(", ".join(map(str, shapes[:3])) + (", …" if len(shapes) > 3 else ""))
+            raise InputError(
+                must_be(where, "images", "all of one shape", shown, "Resize them to one size first.")
+            )
+        return np.stack(listed)
+    return _checked(images, where, any_size=False)
+
+
+def _checked(images: Any, where: str, *, any_size: bool) -> ImageBatch:
+    """Accept an array or a source; `any_size` where a list of differing sizes would have done."""
     if isinstance(images, ImageSource):
         return images
-    if isinstance(images, (list, tuple)):
-        images = _stack(images, where)
-    if not isinstance(images, np.ndarray):
-        raise InputError(
-            must_be(where, "images", "a NumPy array, a list of images or an ImageSource", type(images))
-        )
-    _check_pixels(images, where)
-    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
-        remedy = "A single image goes in as image[None]; drop an alpha channel with images[..., :3]."
-        raise InputError(
-            must_be(where, "images", "of shape (n, h, w, 3) or (n, h, w)", Shown(images.shape), remedy)
-        )
-    if images.ndim == 3 and images.shape[2] == 3:
-        # Three columns of grey would be a strange picture; a colour image without its leading axis is common.
-        remedy = "A single colour image goes in as image[None]."
-        constraint = "more than 3 pixels wide where they are grey"
-        raise InputError(must_be(where, "images", constraint, Shown(images.shape), remedy))
-    if 0 in images.shape[1:]:
-        raise InputError(must_be(where, "images", "at least one pixel high and wide", Shown(images.shape)))
+    if not isinstance(images, np.ndarray) or is_masked(images):
+        raise bad_kind(images, where)
+    if images.dtype != np.uint8:
+        raise bad_dtype(images, where, any_size=any_size)
+    if error := bad_shape(images.shape, where):
+        raise error
     return np.ascontiguousarray(images)
-
-
-def _check_pixels(images: AnyArray, where: str) -> None:
-    """Refuse what is not 8-bit, and say how to make it so where that is possible."""
-    if images.dtype == np.uint8:
-        return
-    got: Any = Shown(images.dtype)
-    remedy = "Turn the pixels into 0 to 255 and .astype(numpy.uint8)."
-    if images.dtype == object:
-        remedy = "An object array of images of differing sizes goes in as a list of uint8 arrays."
-    elif images.dtype.kind == "f" and images.size:
-        low, high = float(np.min(images)), float(np.max(images))  # NaN where any is NaN
-        got = Shown(f"{images.dtype} from {low:g} to {high:g}")
-        if low >= 0 and high <= 1:
-            remedy = "Floats in [0, 1] become (images * 255).round().astype(numpy.uint8)."
-        elif not np.isfinite(images).all():
-            remedy = f"{int((~np.isfinite(images)).sum())} of the values are not finite: mend those first."
-        else:
-            remedy = "Only floats in [0, 1] have an obvious meaning: undo what normalised these, and round."
-    raise InputError(must_be(where, "images", "of dtype uint8, 0 to 255", got, remedy))
 
 
 def check_sizes(images: Any, where: str) -> ImageBatch | list[ImageArray]:
@@ -202,21 +184,36 @@ def check_sizes(images: Any, where: str) -> ImageBatch | list[ImageArray]:
     InputError
         As `check_images`, with the position of the image in the list.
     """
-    if not isinstance(images, (list, tuple)) or len({np.shape(image) for image in images}) <= 1:
-        return check_images(images, where)
-    if len({np.ndim(image) for image in images}) > 1:
+    if not isinstance(images, (list, tuple)):
+        return _checked(images, where, any_size=True)
+    listed = _listed(images, where)
+    return listed if len({image.shape for image in listed}) > 1 else np.stack(listed)
+
+
+def _listed(images: list[Any] | tuple[Any, ...], where: str) -> list[ImageArray]:
+    """Accept one or more single images, all in colour or all grey, C-contiguous."""
+    if not images:
+        remedy = "Pass an array of shape (0, h, w, 3)."
+        raise InputError(must_be(where, "images", "one or more in a list", Shown("an empty list"), remedy))
+    listed = [_image(image, where, f"image {i}") for i, image in enumerate(images)]
+    if len({image.ndim for image in listed}) > 1:
         remedy = "Turn the grey ones into colour with numpy.stack([image] * 3, axis=-1)."
         raise InputError(must_be(where, "images", "all in colour or all grey", Shown("both"), remedy))
-    return [
-        np.asarray(check_images(np.asarray(image)[None], f"{where}: image {i}"))[0]
-        for i, image in enumerate(images)
-    ]
+    return listed
 
 
-def _stack(images: list[Any] | tuple[Any, ...], where: str) -> AnyArray:
-    shapes = {np.shape(image) for image in images}
-    if len(shapes) != 1:
-        shown = ", ".join(str(s) for s in sorted(shapes)[:3]) or "an empty list"
-        remedy = "Resize them to one size first." if shapes else "Pass an array of shape (0, h, w, 3)."
-        raise InputError(must_be(where, "images", "all of one shape", Shown(shown), remedy))
-    return np.stack([np.asarray(image) for image in images])
+def _image(image: Any, where: str, what: str) -> ImageArray:
+    """Accept one image of a list; `what` is its place there, such as ``"image 3"``."""
+    if image is None or is_masked(image):
+        raise bad_kind(image, where, what)
+    try:
+        pixels = np.asarray(image)
+    except (TypeError, ValueError, RuntimeError) as reason:  # a ragged list, a tensor on another device
+        raise bad_kind(image, where, what) from reason
+    if not pixels.ndim:
+        raise bad_kind(image, where, what)
+    if pixels.dtype != np.uint8:
+        raise bad_dtype(pixels, where, what)
+    if error := bad_shape(pixels.shape, where, what):
+        raise error
+    return np.ascontiguousarray(pixels)

@@ -13,7 +13,7 @@ import types
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from featbench.errors import InputError, must_be
+from featbench.errors import InputError, Shown, must_be
 
 __all__ = ["Bounds", "check_parameters"]
 
@@ -62,6 +62,11 @@ class Bounds:
 
 @cache
 def _annotations(cls: type) -> dict[str, Any]:
+    if not dataclasses.is_dataclass(cls):
+        remedy = (
+            "Write @dataclass(kw_only=True, eq=False, repr=False) above it, and its parameters as fields."
+        )
+        raise InputError(must_be(cls.__name__, "the class", "a dataclass", Shown("a plain class"), remedy))
     hints = get_type_hints(cls, include_extras=True)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
 
@@ -77,7 +82,7 @@ def check_parameters(plugin: Any) -> None:
     Raises
     ------
     InputError
-        Naming the class, the parameter, what it must be and what came.
+        Naming the class, the parameter, what it must be and what came; or the class is no dataclass.
     """
     cls = type(plugin)
     annotations: dict[str, Any] = _annotations(cls)  # type: ignore[arg-type]

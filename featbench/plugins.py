@@ -13,7 +13,7 @@ from functools import cache
 from importlib import metadata
 from typing import Any
 
-from featbench.errors import FeatbenchError, UnknownNameError
+from featbench.errors import FeatbenchError, UnknownNameError, nearest
 
 __all__ = ["TABLES", "PluginTable", "Registered"]
 
@@ -121,11 +121,17 @@ class PluginTable:
         for plugin, target in self._own.items():
             if target.endswith(f":{name}"):
                 return self.load(plugin)
-        raise AttributeError(f"module 'featbench.{self.kind}s' has no attribute {name!r}")
+        classes = [target.partition(":")[2] for target in self._own.values()]
+        suggestion = None if name.startswith("_") else nearest(name, classes)
+        hint = f". Did you mean {suggestion!r}?" if suggestion else ""
+        raise AttributeError(f"module 'featbench.{self.kind}s' has no attribute {name!r}{hint}")
 
     def name_of(self, cls: type[Any]) -> str | None:
         """Return the name under which a class is registered, or None."""
         target = f"{cls.__module__}:{cls.__qualname__}"
+        for name, own in self._own.items():  # without reading the metadata of every installed distribution
+            if own == target:
+                return name
         return next((row.name for row in self.rows().values() if row.target == target), None)
 
 

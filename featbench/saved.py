@@ -34,6 +34,8 @@ Plugin = TypeVar("Plugin")
 
 _KINDS = ("extractor", "map", "classifier")  # of what is fitted
 
+_ELSEWHERE = "Save into another folder."
+
 _FORMAT = 1
 _DEPTH = 20  # plug-ins within plug-ins; a file that nests deeper was not written here
 
@@ -59,9 +61,16 @@ def save_plugin(plugin: Any, folder: Path) -> None:
     described = _encode(plugin, arrays, type(plugin).__name__, top=True)
     # The arrays first: without its JSON a folder holds nothing, with it everything.
     description = folder / "plugin.json"
-    description.unlink(missing_ok=True)
-    write_arrays(folder / "arrays.npz", arrays)
-    write_atomic(description, json.dumps({"format": _FORMAT, **described}, indent=1) + "\n")
+    if folder.exists() and not folder.is_dir():
+        raise StoreError(must_be(str(folder), "what is saved into", "a folder", Shown("a file"), _ELSEWHERE))
+    try:
+        description.unlink(missing_ok=True)
+        write_arrays(folder / "arrays.npz", arrays)
+        write_atomic(description, json.dumps({"format": _FORMAT, **described}, indent=1) + "\n")
+    except (OSError, StoreError) as error:
+        reason = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        reason = getattr(reason, "strerror", None) or reason
+        raise StoreError(f"{folder}: cannot be written ({reason}). {_ELSEWHERE}") from error
 
 
 def why_not(plugin: Any) -> str | None:
@@ -243,6 +252,8 @@ def _decode(value: Any, arrays: dict[str, AnyArray], top: type[Any] | None, dept
         if not key.isidentifier() or hasattr(cls, key):
             raise ValueError(f"it sets {key!r}, which is no fitted attribute of {cls.__name__}")
         setattr(plugin, key, inner(item))
+    if hasattr(plugin, "_check_loaded"):
+        plugin._check_loaded()
     return plugin
 
 

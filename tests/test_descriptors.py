@@ -1,6 +1,7 @@
 """The container of local descriptors."""
 
 import numpy as np
+import pytest
 
 from featbench.descriptors import LocalDescriptors
 
@@ -28,3 +29,19 @@ def test_joining_what_was_cut_gives_the_whole():
     again = LocalDescriptors.join([found.images(0, 1), found.images(1, 3), found.images(3, 3)])
     for name in ("values", "positions", "scales", "offsets"):
         np.testing.assert_array_equal(getattr(again, name), getattr(found, name))
+
+
+def test_it_says_how_much_it_holds():
+    assert repr(made([2, 0, 3])) == "LocalDescriptors(3 images, 5 descriptors of 2)"
+    assert repr(made([1])) == "LocalDescriptors(1 image, 1 descriptor of 2)"
+
+
+def test_it_is_a_sequence_of_images():
+    found = made([2, 0, 3])
+    assert [len(one.values) for one in found] == [2, 0, 3]
+    assert found[1].values.shape == (0, 2)
+    assert found[-1].scales.tolist() == found[np.int64(2)].scales.tolist() == [4, 6, 8]
+    assert found[0].offsets.tolist() == [0, 2]
+    for beyond in (3, -4):
+        with pytest.raises(IndexError):
+            found[beyond]

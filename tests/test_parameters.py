@@ -77,3 +77,13 @@ def test_tuples_and_arrays_are_lists() -> None:
     check_parameters(Plugin(radii=np.array([1.0, 2.0])))  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"radii must be a number or a list of numbers > 0; got \(1, -2\)"):
         check_parameters(Plugin(radii=(1, -2)))  # type: ignore[arg-type]
+
+
+def test_a_class_that_is_no_dataclass_is_told_what_is_missing() -> None:
+    class Plain:
+        cell: int = 8
+
+    with pytest.raises(
+        InputError, match="Plain: the class must be a dataclass; got a plain class. Write @data"
+    ):
+        check_parameters(Plain())

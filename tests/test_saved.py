@@ -46,6 +46,19 @@ def test_only_what_is_fitted_is_saved(tmp_path):
         HOG().save(tmp_path)
 
 
+def test_a_file_in_the_way_is_named(images, tmp_path):
+    (tmp_path / "saved").write_text("mine")
+    with pytest.raises(
+        StoreError, match=r"saved: what is saved into must be a folder; got a file\. Save into"
+    ):
+        HOG(cell=4).fit(images).save(tmp_path / "saved")
+    with pytest.raises(
+        StoreError, match=r"saved/below: cannot be written \(Not a directory\)\. Save into another"
+    ):
+        HOG(cell=4).fit(images).save(tmp_path / "saved" / "below")
+    assert (tmp_path / "saved").read_text() == "mine"
+
+
 def test_another_class_is_refused(images, tmp_path):
     HOG(cell=4).fit(images).save(tmp_path)
     with pytest.raises(StoreError, match="the plug-in must be a HueHistogram; got HOG"):
@@ -88,6 +101,11 @@ def spoil(folder, change):
         (lambda d: d.update(plugin=["class", "Popen"]), "Popen is not registered"),
         (lambda d: d["params"].update(cell=0), "cell must be an integer ≥ 1"),
         (lambda d: d["params"].update(cells=3), "is damaged"),
+        (
+            lambda d: d["params"].update(cell=8),
+            "parameters must be those of fit, which give 324 features; got",
+        ),
+        (lambda d: d["learned"].update(image_shape_="wide"), "is damaged"),
         (
             lambda d: d["learned"].update(transform={"list": []}),
             "sets 'transform', which is no fitted attribute",

@@ -24,12 +24,15 @@ __all__ = ["Extractor"]
 # busy, few enough that the decoded pixels stay small beside the features.
 _CHUNK, _CHUNK_BYTES = 1024, 64 << 20
 
+_SMALL = (32, 32, 3)  # stands for the images of an empty list: the length of descriptors depends on no shape
+
 
 class Extractor(TransformerMixin, BaseEstimator, ABC):
     """Images in, one row of numbers an image out.
 
-    A subclass implements `_extract` and `_n_features`, and `_fit` where it learns something. The base
-    class keeps the laws: images are checked, the shape is fixed by `fit`, rows are finite.
+    A subclass implements `_extract` and `_n_features`, `_fit` where it learns something, and `_feature_names`,
+    `_pictures` and `_describe` where it has more to offer than the base class. That keeps the laws: images and
+    parameters are checked, the shape is fixed by `fit`, rows are finite.
 
     Attributes
     ----------
@@ -97,7 +100,7 @@ class Extractor(TransformerMixin, BaseEstimator, ABC):
         Parameters
         ----------
         images : ndarray of uint8, (n, h, w, 3) or (n, h, w), list of ndarray, or ImageSource
-            Images of the shape that `fit` saw, `image_shape_`; n may be 0.
+            Images of the shape that `fit` saw, `image_shape_`; n may be 0, and a list empty.
 
         Returns
         -------
@@ -109,11 +112,12 @@ class Extractor(TransformerMixin, BaseEstimator, ABC):
         NotFittedError
             Before `fit`.
         InputError
-            Images of another shape or kind.
+            Images of another shape or kind, or parameters that were changed since `fit` so that d is another.
         """
-        name = type(self).__name__
-        if not hasattr(self, "image_shape_"):
-            raise NotFittedError(f"{name}: transform was called before fit. Call fit(images) first.")
+        self._check_fitted("transform")
+        check_parameters(self)
+        if _is_empty_list(images):
+            return np.empty((0, self.n_features_out_), dtype=self.feature_dtype)
         images = self._check(images)
         self._check_shape(images)
         if isinstance(images, np.ndarray) and len(images):
@@ -140,6 +144,8 @@ class Extractor(TransformerMixin, BaseEstimator, ABC):
         Returns
         -------
         LocalDescriptors
+            Of all images, one after another: `values` (m, D), `positions` (m, 2) and `scales` (m,), float32, and
+            `offsets` (n + 1,), which tell the images apart. ``found[i]`` are those of image i.
 
         Raises
         ------
@@ -153,6 +159,8 @@ class Extractor(TransformerMixin, BaseEstimator, ABC):
                 must_be(name, "the extractor", "one with local descriptors", Shown(name), remedy)
             )
         check_parameters(self)
+        if _is_empty_list(images):
+            images = np.zeros((0, *_SMALL), dtype=np.uint8)
         images = check_sizes(images, name)
         if isinstance(images, list):
             return LocalDescriptors.join([self._describe(image[None]) for image in images])
@@ -180,10 +188,7 @@ class Extractor(TransformerMixin, BaseEstimator, ABC):
         StoreError
             The folder cannot be written.
         """
-        if not hasattr(self, "image_shape_"):
-            raise NotFittedError(
-                f"{type(self).__name__}: save was called before fit. Call fit(images) first."
-            )
+        self._check_fitted("save")
         save_plugin(self, Path(folder))
 
     @classmethod
@@ -209,42 +214,90 @@ class Extractor(TransformerMixin, BaseEstimator, ABC):
     def _check(self, images: Any) -> ImageBatch | list[ImageArray]:
         return (check_sizes if self.any_size else check_images)(images, type(self).__name__)
 
+    def _check_fitted(self, method: str) -> None:
+        if not hasattr(self, "image_shape_"):
+            raise NotFittedError(
+                f"{type(self).__name__}: {method} was called before fit. Call fit(images) first."
+            )
+
     def _check_shape(self, images: ImageBatch | list[ImageArray]) -> None:
-        """Refuse images of another shape than `fit` saw."""
+        """Refuse images of another shape than `fit` saw, and rows of another length than it promised."""
         where, expected = type(self).__name__, self.image_shape_
         if None not in expected:
-            got = Shown("differing sizes" if isinstance(images, list) else image_shape(images))
             if isinstance(images, list) or image_shape(images) != expected:
+                got = Shown("differing sizes" if isinstance(images, list) else image_shape(images))
                 constraint = f"of the shape seen by fit, {expected}"
                 remedy = "Resize the images, or fit again."
                 raise InputError(must_be(where, "images", constraint, got, remedy))
+            self._check_length(expected)
             return
         shapes = [i.shape for i in images] if isinstance(images, list) else [image_shape(images)]
         for shape in dict.fromkeys(shapes):
             if len(shape) != len(expected):
                 kinds = ("in colour", "grey") if len(expected) == 3 else ("grey", "in colour")
                 raise InputError(must_be(where, "images", f"{kinds[0]}, as fit saw them", Shown(kinds[1])))
-            self._n_features(shape)
+            self._check_length(shape)
+
+    def _check_length(self, shape: tuple[int, ...]) -> None:
+        """Refuse parameters under which images of `shape` get other rows than `fit` promised."""
+        d = self._n_features(shape)
+        if d != self.n_features_out_:
+            where, constraint = (
+                type(self).__name__,
+                f"those of fit, which give {self.n_features_out_} features",
+            )
+            got = Shown(f"others, which give {d}")
+            raise InputError(
+                must_be(where, "parameters", constraint, got, "They changed since fit; fit again.")
+            )
+
+    def _check_loaded(self) -> None:
+        """Refuse what no `fit` leaves behind; called when a saved extractor is read, fitted or a part of one."""
+        shape = getattr(self, "image_shape_", (None,))
+        if None not in shape:
+            self._check_length(shape)
 
     def get_feature_names_out(self, input_features: Any = None) -> AnyArray:  # noqa: ARG002 - scikit-learn's signature
-        """Return d names such as ``hog17``."""
-        prefix = type(self).__name__.lower()
-        return np.asarray([f"{prefix}{i}" for i in range(self.n_features_out_)], dtype=object)
+        """Return d names such as ``hog17``.
 
-    def pictures(self, images: ImageArray) -> dict[str, AnyArray]:  # noqa: ARG002 - for overriding
-        """Return named pictures of what the extractor sees; none by default.
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        """
+        self._check_fitted("get_feature_names_out")
+        return self._feature_names()
+
+    def pictures(self, images: ImageBatch | list[ImageArray]) -> dict[str, AnyArray]:
+        """Return named pictures of what the extractor sees; `fit` is not needed.
 
         Parameters
         ----------
-        images : ndarray of uint8, (n, h, w, 3)
-            Examples to draw.
+        images : ndarray of uint8, (n, h, w, 3) or (n, h, w), list of ndarray, or ImageSource
+            Examples to draw, one or more, of one size.
 
         Returns
         -------
         dict of str to ndarray of uint8
-            Each ``(n, H, W)`` or ``(n, H, W, 3)``.
+            Each ``(n, H, W)`` or ``(n, H, W, 3)``; none where the extractor draws nothing.
+
+        Raises
+        ------
+        InputError
+            Bad parameters or images, or images too small for the parameters.
         """
-        return {}
+        check_parameters(self)
+        images = check_images(images, type(self).__name__)
+        if not len(images):
+            raise InputError(must_be(type(self).__name__, "images to draw", "one or more", Shown("none")))
+        self._n_features(image_shape(images))
+        return self._pictures(next(chunks(images, len(images))))
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that images are no rows of a table."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
+        return tags
 
     def supports(self, shape: tuple[int, ...]) -> str | None:
         """Return why images of `shape` cannot be used, or None where they can."""
@@ -266,9 +319,22 @@ class Extractor(TransformerMixin, BaseEstimator, ABC):
     def _fit(self, images: Any, y: AnyArray | None) -> None:
         """Learn from training images, as `fit` takes them."""
 
+    def _feature_names(self) -> AnyArray:
+        """Return d names, all different; called after `fit`."""
+        prefix = type(self).__name__.lower()
+        return np.asarray([f"{prefix}{i}" for i in range(self.n_features_out_)], dtype=object)
+
+    def _pictures(self, images: ImageArray) -> dict[str, AnyArray]:  # noqa: ARG002 - for overriding
+        """Return pictures of at least one image that the extractor supports, each an array of n, by name."""
+        return {}
+
     def _describe(self, images: ImageArray) -> LocalDescriptors:
         """Return the local descriptors of at least one image; none where an image is too small."""
         raise NotImplementedError
+
+
+def _is_empty_list(images: Any) -> bool:
+    return isinstance(images, (list, tuple)) and not images
 
 
 def _chunk(shape: tuple[int, ...]) -> int:

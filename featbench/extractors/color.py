@@ -60,11 +60,11 @@ class HueHistogram(Extractor):
     weighted: bool = True
     levels: Literal["exact", "opencv"] = "exact"
 
-    def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:  # noqa: ARG002
+    def _feature_names(self) -> AnyArray:
         """Return names such as ``hue[120°]``, by the lower edge of the bin."""
         return np.asarray([f"hue[{360 * k / self.bins:g}°]" for k in range(self.bins)], dtype=object)
 
-    def pictures(self, images: ImageArray) -> dict[str, AnyArray]:
+    def _pictures(self, images: ImageArray) -> dict[str, AnyArray]:
         """Return ``hues``: each pixel in the pure colour of its bin, as bright as it counts."""
         pixels = np.ascontiguousarray(images).reshape(-1)
         place = np.empty(pixels.size // 3, dtype=np.uint32)

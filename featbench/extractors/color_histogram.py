@@ -71,7 +71,7 @@ class ColorHistogram(Extractor):
     grid: Annotated[int, Bounds(ge=1)] = 1
     soft: bool = False
 
-    def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:  # noqa: ARG002
+    def _feature_names(self) -> AnyArray:
         """Return names such as ``color_histogram[cell 0,1; hue 3, saturation 0, value 2]``, bins from 0."""
         channels, bins = CHANNELS[self.space], range(self.bins)
         if self.kind == "joint":
@@ -85,7 +85,7 @@ class ColorHistogram(Extractor):
         names = [f"color_histogram[cell {r},{c}; {part}]" for r, c in cells for part in parts]
         return np.asarray(names, dtype=object)
 
-    def pictures(self, images: ImageArray) -> dict[str, AnyArray]:
+    def _pictures(self, images: ImageArray) -> dict[str, AnyArray]:
         """Return ``colours``: each pixel in the mean colour of the picture's pixels in its joint bin."""
         images = np.ascontiguousarray(images)
         drawing = np.empty_like(images)

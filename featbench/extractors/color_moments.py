@@ -58,7 +58,7 @@ class ColorMoments(Extractor):
     space: Space = "lab"
     grid: Annotated[int, Bounds(ge=1)] = 1
 
-    def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:  # noqa: ARG002
+    def _feature_names(self) -> AnyArray:
         """Return names such as ``color_moments[cell 0,1; L* deviation]``."""
         cells, channels = product(range(self.grid), repeat=2), CHANNELS[self.space]
         names = [
@@ -66,7 +66,7 @@ class ColorMoments(Extractor):
         ]
         return np.asarray(names, dtype=object)
 
-    def pictures(self, images: ImageArray) -> dict[str, AnyArray]:
+    def _pictures(self, images: ImageArray) -> dict[str, AnyArray]:
         """Return ``means``: each cell in its mean red, green and blue."""
         images = np.ascontiguousarray(images)
         rows, cols = (cell_edges(extent, self.grid) for extent in images.shape[1:3])

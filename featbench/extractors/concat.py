@@ -75,15 +75,15 @@ class Concat(NamedParts, Extractor):
         """Whether images may differ in size: where every part takes such."""
         return all(part.any_size for _, part in self._named())
 
-    def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:
+    def _feature_names(self) -> AnyArray:
         """Return the parts' names, ``fine__hog[…]`` where a part is not called what its features are."""
         names: list[str] = []
         for part, extractor in self.parts_:
-            features = extractor.get_feature_names_out(input_features)
+            features = extractor.get_feature_names_out()
             names += [f if f.startswith(f"{part}[") else f"{part}__{f}" for f in features]
         return np.asarray(names, dtype=object)
 
-    def pictures(self, images: ImageArray) -> dict[str, AnyArray]:
+    def _pictures(self, images: ImageArray) -> dict[str, AnyArray]:
         """Return the pictures of every part, under names such as ``hog strokes``."""
         parts = self.parts_ if hasattr(self, "parts_") else self._named()
         return {

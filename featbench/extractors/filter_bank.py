@@ -95,7 +95,7 @@ class FilterBank(Extractor):
     contrast: bool = True
     stride: Annotated[int, Bounds(ge=1)] = 4
 
-    def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:  # noqa: ARG002
+    def _feature_names(self) -> AnyArray:
         """Return names such as ``filter_bank[cell 0,1; edge σ 2; mean]``."""
         names = [
             f"filter_bank[cell {r},{c}; {response}; {statistic}]"
@@ -105,7 +105,7 @@ class FilterBank(Extractor):
         ]
         return np.asarray(names, dtype=object)
 
-    def pictures(self, images: ImageArray) -> dict[str, AnyArray]:
+    def _pictures(self, images: ImageArray) -> dict[str, AnyArray]:
         """Return ``responses``: for each response what a filter answers to most, and below it the answer."""
         responses = np.empty((len(images), len(self._bank().names), *images.shape[1:3]), dtype=np.float32)
         self._visit(responses.__setitem__, images)

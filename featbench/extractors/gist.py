@@ -76,7 +76,7 @@ class GIST(Extractor):
     grid: Annotated[int, Bounds(ge=1)] = 4
     contrast: bool = True
 
-    def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:  # noqa: ARG002
+    def _feature_names(self) -> AnyArray:
         """Return names such as ``gist[period 6.2; 45°; cell 0,3]``, periods in pixels."""
         names = [
             f"gist[period {_RATIO**scale / _FINEST:.1f}; {180 * k / self.orientations:g}°; cell {r},{c}]"
@@ -85,7 +85,7 @@ class GIST(Extractor):
         ]
         return np.asarray(names, dtype=object)
 
-    def pictures(self, images: ImageArray) -> dict[str, AnyArray]:
+    def _pictures(self, images: ImageArray) -> dict[str, AnyArray]:
         """Return ``strokes``: in each cell lines along its detail of all sizes."""
         features = self._extract(images)
         amplitudes = features.reshape(-1, self.scales, self.orientations, self.grid, self.grid).sum(axis=1)

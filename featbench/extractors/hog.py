@@ -107,7 +107,7 @@ class HOG(Extractor):
     gamma: Literal["none", "sqrt"] = "none"
     variant: Literal["dalal", "cs231n", "uoctti"] = "dalal"
 
-    def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:  # noqa: ARG002
+    def _feature_names(self) -> AnyArray:
         """Return names such as ``hog[cell 2,3; block 1,2; 40°]``.
 
         Cell and block are named by row and column in the image, the bin by its lower edge.
@@ -128,7 +128,7 @@ class HOG(Extractor):
             ]
         return np.asarray([f"hog[{cell}; {bin_}]" for cell in cells for bin_ in self._bins()], dtype=object)
 
-    def pictures(self, images: ImageArray) -> dict[str, AnyArray]:
+    def _pictures(self, images: ImageArray) -> dict[str, AnyArray]:
         """Return ``strokes``: 16 × 16 pixels a cell, each stroke along the edges that it stands for.
 
         ``dalal`` draws the mean of a cell's normalised copies, what a classifier gets to see; ``uoctti``

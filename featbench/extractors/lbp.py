@@ -77,7 +77,7 @@ class LBP(Extractor):
     method: Method = "uniform"
     grid: Annotated[int, Bounds(ge=1)] = 1
 
-    def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:  # noqa: ARG002
+    def _feature_names(self) -> AnyArray:
         """Return names such as ``lbp[circle 0: 8 points, radius 1; cell 0,1; 3 ones]``."""
         cells = [f"cell {r},{c}" for r, c in product(range(self.grid), repeat=2)]
         names = [
@@ -88,7 +88,7 @@ class LBP(Extractor):
         ]
         return np.asarray(names, dtype=object)
 
-    def pictures(self, images: ImageArray) -> dict[str, AnyArray]:
+    def _pictures(self, images: ImageArray) -> dict[str, AnyArray]:
         """Return ``patterns``: each pixel's label of the first circle as a brightness, 0 to 255."""
         grey = _grey(images)
         points, radius = self._circles()[0]

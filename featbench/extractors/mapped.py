@@ -83,14 +83,14 @@ class Mapped(NamedParts, Extractor):
         """Whether the extractor has local descriptors."""
         return bool(self._part().describes)
 
-    def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:
+    def _feature_names(self) -> AnyArray:
         """Return the last map's names: the extractor's, as long as maps keep the meaning of columns."""
-        names = self.extractor_.get_feature_names_out(input_features)
+        names = self.extractor_.get_feature_names_out()
         for _, fitted in self.maps_:
             names = fitted.get_feature_names_out(names)
         return np.asarray(names, dtype=object)
 
-    def pictures(self, images: ImageArray) -> dict[str, AnyArray]:
+    def _pictures(self, images: ImageArray) -> dict[str, AnyArray]:
         """Return the extractor's pictures."""
         shown: dict[str, AnyArray] = getattr(self, "extractor_", self.extractor).pictures(images)
         return shown

@@ -72,7 +72,7 @@ class RawPixels(Extractor):
         """The dtype of feature rows."""
         return np.dtype(self.dtype)
 
-    def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:  # noqa: ARG002
+    def _feature_names(self) -> AnyArray:
         """Return names such as ``raw[row 3, column 5, red]``."""
         height, width, *colour = self._shape(self.image_shape_)
         channels = [", red", ", green", ", blue"] if colour else [""]
@@ -81,7 +81,7 @@ class RawPixels(Extractor):
         ]
         return np.asarray(names, dtype=object)
 
-    def pictures(self, images: ImageArray) -> dict[str, AnyArray]:
+    def _pictures(self, images: ImageArray) -> dict[str, AnyArray]:
         """Return ``pixels``: the images in the size and colours that the classifier gets."""
         return {"pixels": self._pixels(images)}
 

@@ -107,7 +107,7 @@ class SIFT(Extractor):
     root: bool = False
     grid: Annotated[int, Bounds(ge=1)] = 4
 
-    def get_feature_names_out(self, input_features: AnyArray | None = None) -> AnyArray:  # noqa: ARG002
+    def _feature_names(self) -> AnyArray:
         """Return names such as ``sift[cell 2,3; part 1,0; 45°]``."""
         names = [
             f"sift[cell {r},{c}; part {i},{j}; {45 * k}°]"
@@ -116,7 +116,7 @@ class SIFT(Extractor):
         ]
         return np.asarray(names, dtype=object)
 
-    def pictures(self, images: ImageArray) -> dict[str, AnyArray]:
+    def _pictures(self, images: ImageArray) -> dict[str, AnyArray]:
         """Return ``strokes``, the mean descriptor of each cell; ``keypoints`` where they are detected."""
         g = self.grid
         parts = self._extract(images).reshape(-1, g, g, 4, 4, 8).swapaxes(2, 3).reshape(-1, 4 * g, 4 * g, 8)

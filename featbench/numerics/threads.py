@@ -16,6 +16,8 @@ from typing import Any
 
 import numba
 
+from featbench.errors import InputError, must_be
+
 __all__ = ["kernel", "n_threads", "spread"]
 
 _warned = False
@@ -25,10 +27,18 @@ def n_threads() -> int:
     """Return how many threads kernels use.
 
     ``FEATBENCH_NUM_THREADS`` if it is set, otherwise the cores that this process may run on.
+
+    Raises
+    ------
+    InputError
+        The variable is neither empty nor a whole number above 0.
     """
-    wanted = os.environ.get("FEATBENCH_NUM_THREADS", "")
-    if wanted.isdigit() and int(wanted) > 0:
-        return int(wanted)
+    wanted = os.environ.get("FEATBENCH_NUM_THREADS", "").strip()
+    if wanted:
+        if wanted.isdecimal() and int(wanted) > 0:
+            return int(wanted)
+        remedy = "Unset it to use all cores."
+        raise InputError(must_be("environment", "FEATBENCH_NUM_THREADS", "an integer ≥ 1", wanted, remedy))
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

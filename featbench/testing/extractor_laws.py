@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -43,13 +44,20 @@ def _fitting(case: Case) -> str | None:
     return None if repr(extractor) == before else f"{before} became {extractor!r}"
 
 
-@law("Transform before fit raises NotFittedError")
+@law("Transform, and names of features, before fit raise NotFittedError")
 def _unfitted(case: Case) -> str | None:
-    try:
-        clone(case.extractor).transform(case.images)
-    except NotFittedError:
-        return None
-    return "it returned"
+    extractor = clone(case.extractor)
+    attempts: dict[str, Callable[[], object]] = {
+        "transform": lambda: extractor.transform(case.images),
+        "get_feature_names_out": extractor.get_feature_names_out,
+    }
+    for method, attempt in attempts.items():
+        try:
+            attempt()
+        except NotFittedError:
+            continue
+        return f"{method} returned"
+    return None
 
 
 @law("Features are a C-contiguous array of one finite row an image, float32 unless feature_dtype says uint8")
@@ -89,11 +97,15 @@ def _repeatability(case: Case) -> str | None:
     return None if case.equal(first, case.features()) else "a clone differs"
 
 
-@law("No images give (0, d)")
+@law("No images, in an array or a list, give (0, d)")
 def _empty(case: Case) -> str | None:
     extractor = case.fitted()
-    nothing, width = extractor.transform(case.images[:0]), extractor.transform(case.images[:1]).shape[1]
-    return None if nothing.shape == (0, width) else f"{nothing.shape}, d = {width}"
+    width = extractor.transform(case.images[:1]).shape[1]
+    for images, how in ((case.images[:0], "an array"), ([], "a list")):
+        shape = extractor.transform(images).shape
+        if shape != (0, width):
+            return f"{how} gives {shape}, d = {width}"
+    return None
 
 
 @law("Inputs are never written, and read-only ones are as good")
@@ -136,11 +148,17 @@ def _inputs(case: Case) -> str | None:
         "a single image": images[0, ..., 0] if images.ndim == 4 else images[0],
         "two channels": np.stack([images.reshape(*images.shape[:3], -1)[..., 0]] * 2, axis=-1),
         "no pixels": images[:, :0],
+        "hidden pixels": np.ma.masked_equal(images, 0),
+        "paths": ["one.png", "two.png"],
     }
-    return _accepted(lambda x: clone(case.extractor).fit(x, case.labels), wrong)
+    complaint = _accepted(lambda x: clone(case.extractor).fit(x, case.labels), wrong)
+    if complaint or not hasattr(case.extractor, "pictures"):
+        return complaint
+    complaint = _accepted(case.fitted().pictures, wrong)
+    return f"pictures of {complaint}" if complaint else None
 
 
-def _accepted(function: Callable[[AnyArray], object], wrong: dict[str, AnyArray]) -> str | None:
+def _accepted(function: Callable[[AnyArray], object], wrong: Mapping[str, Any]) -> str | None:
     for what, images in wrong.items():
         try:
             function(images)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from featbench.errors import InputError, must_be
 from featbench.testing import extractor_laws, offer_laws  # noqa: F401 - which fill the list of laws
 from featbench.testing.case import LAWS, Case
 from featbench.types import ImageArray
@@ -31,12 +32,17 @@ def check_extractor(extractor: Any, *, images: ImageArray | None = None, exact: 
     ------
     AssertionError
         Naming the class, the law that it breaks, and how.
+    InputError
+        A class instead of an instance, or parameters that are out of range.
 
     Examples
     --------
     >>> from featbench.extractors import HueHistogram
     >>> check_extractor(HueHistogram(bins=8))
     """
+    if isinstance(extractor, type):
+        remedy = f"Write {extractor.__name__}()."
+        raise InputError(must_be("check_extractor", "extractor", "an instance", extractor, remedy))
     refusals = []
     batches = _examples() if images is None else [images]
     for batch in batches:

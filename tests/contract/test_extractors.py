@@ -16,6 +16,7 @@ import featbench.extractors
 from featbench.base import Extractor
 from featbench.descriptors import LocalDescriptors
 from featbench.docstrings import read_docstring
+from featbench.errors import InputError
 from featbench.extractors import EXTRACTORS, HOG, HueHistogram
 from featbench.images import ImageSource
 from featbench.maps import L2, Power
@@ -162,7 +163,7 @@ class ReadsMemory(Brightness):
 
 class AnyShape(Brightness):
     def transform(self, images):
-        fitted = hasattr(self, "image_shape_")
+        fitted = hasattr(self, "image_shape_") and len(images)
         return Brightness().fit(images).transform(images) if fitted else super().transform(images)
 
 
@@ -206,12 +207,12 @@ class PeeksAtLabels(Brightness):
 
 
 class NamesAllAlike(Brightness):
-    def get_feature_names_out(self, input_features=None):
+    def _feature_names(self):
         return np.asarray(["brightness"] * self.n_features_out_, dtype=object)
 
 
 class FloatPictures(Brightness):
-    def pictures(self, images):
+    def _pictures(self, images):
         return {"halves": images / 2}
 
 
@@ -274,6 +275,33 @@ def test_who_breaks_a_law_is_named_with_it(cls, law):
     with pytest.raises(AssertionError) as caught:
         check_extractor(cls())
     assert str(caught.value).startswith(f"{cls.__name__} on images (8, 32, 32, 3): broken law: {law} (")
+
+
+class DrawsAnything(Brightness):
+    def pictures(self, images):
+        return {"as they are": np.zeros((len(images), 1, 1), np.uint8)}
+
+
+class NamesBeforeFit(Brightness):
+    def get_feature_names_out(self, input_features=None):
+        return np.asarray([f"row {i}" for i in range(getattr(self, "n_features_out_", 0))], dtype=object)
+
+
+@pytest.mark.parametrize(
+    ("cls", "complaint"),
+    [
+        (DrawsAnything, r"8-bit images is refused .* \(pictures of floats: accepted\)"),
+        (NamesBeforeFit, r"before fit .* \(get_feature_names_out returned\)"),
+    ],
+)
+def test_laws_look_at_what_is_offered_as_well(cls, complaint):
+    with pytest.raises(AssertionError, match=complaint):
+        check_extractor(cls())
+
+
+def test_a_class_is_no_instance():
+    with pytest.raises(InputError, match=r"extractor must be an instance; got .*HOG.*\. Write HOG\(\)\."):
+        check_extractor(HOG)
 
 
 def test_an_extractor_that_supports_nothing_does_not_pass():

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from featbench.errors import InputError
 from featbench.numerics import threads
 from featbench.numerics.threads import kernel, n_threads, spread
 
@@ -38,8 +39,16 @@ def test_an_error_in_a_worker_is_raised(monkeypatch):
 def test_number_of_threads(monkeypatch):
     monkeypatch.setenv("FEATBENCH_NUM_THREADS", "7")
     assert n_threads() == 7
-    monkeypatch.setenv("FEATBENCH_NUM_THREADS", "none")
-    assert n_threads() >= 1
+    for unset in ("", " "):
+        monkeypatch.setenv("FEATBENCH_NUM_THREADS", unset)
+        assert n_threads() >= 1
+
+
+@pytest.mark.parametrize("value", ["two", "0", "-1", "1.5", "²"])
+def test_a_number_of_threads_that_is_none_is_refused(value, monkeypatch):
+    monkeypatch.setenv("FEATBENCH_NUM_THREADS", value)
+    with pytest.raises(InputError, match=f"FEATBENCH_NUM_THREADS must be an integer ≥ 1; got '{value}'"):
+        spread(lambda start, stop: None, 1)
 
 
 def total(values):
