@@ -253,7 +253,7 @@ class Extractor(TransformerMixin, BaseEstimator, ABC):
 
     def _check_loaded(self) -> None:
         """Refuse what no `fit` leaves behind; called when a saved extractor is read, fitted or a part of one."""
-        shape = getattr(self, "image_shape_", (None,))
+        shape: tuple[Any, ...] = getattr(self, "image_shape_", (None,))
         if None not in shape:
             self._check_length(shape)
 
