@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from featbench.errors import InputError, Shown, must_be
@@ -88,9 +88,19 @@ def check_parameters(plugin: Any) -> None:
     annotations: dict[str, Any] = _annotations(cls)  # type: ignore[arg-type]
     for name, annotation in annotations.items():
         value = getattr(plugin, name)
-        complaint = _complaint(annotation, value)
+        kind = type(value)
+        # Plain values are looked up: a transform of one image would feel the walk through annotations.
+        if kind in _PLAIN or value is None:
+            complaint = _plain_complaint(cls, name, kind, value)  # type: ignore[arg-type]
+        else:
+            complaint = _complaint(annotation, value)
         if complaint:
             raise InputError(must_be(cls.__name__, name, complaint, value))
+
+
+@lru_cache(maxsize=4096)
+def _plain_complaint(cls: type, name: str, kind: type, value: Any) -> str | None:  # noqa: ARG001 - 1 is not True
+    return _complaint(_annotations(cls)[name], value)
 
 
 def _complaint(annotation: Any, value: Any) -> str | None:

@@ -59,6 +59,14 @@ def test_bad_parameters_fail_both_ways(parameters: dict[str, Any]) -> None:
         TypeAdapter(Plugin).validate_json(json.dumps(parameters), strict=True)
 
 
+def test_what_was_right_of_one_type_is_not_so_of_another() -> None:
+    check_parameters(Plugin(cell=1, grey=True))
+    with pytest.raises(InputError, match="cell must be an integer"):
+        check_parameters(Plugin(cell=True))
+    with pytest.raises(InputError, match="cell must be an integer"):
+        check_parameters(Plugin(cell=1.0))  # type: ignore[arg-type]
+
+
 def test_numpy_numbers_are_numbers() -> None:
     check_parameters(Plugin(cell=np.int64(4), share=np.float32(0.5), grey=np.bool_(True)))  # type: ignore[arg-type]
 
