@@ -42,7 +42,7 @@ class RawPixels(Extractor):
     Attributes
     ----------
     mean_ : ndarray of float32, (d,)
-        The mean training image, where `center` is true.
+        The mean training image where `center` is true, otherwise zeros.
 
     Notes
     -----
@@ -101,6 +101,7 @@ class RawPixels(Extractor):
         return int(np.prod(self._shape(shape)))
 
     def _fit(self, images: Any, y: AnyArray | None) -> None:  # noqa: ARG002 - pixels have no labels
+        self.mean_ = np.zeros(self.n_features_out_, dtype=np.float32)
         if not self.center:
             return
         # Whole numbers, summed exactly: the same mean in any order and on any number of threads.

@@ -179,7 +179,7 @@ def test_init_copies_and_keeps(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert (tmp_path / "configs/cifar10/hog_svm.yaml").exists()
     (tmp_path / "configs/hog_svm.yaml").write_text("mine")
-    assert "1" in featbench("init", cwd=tmp_path).stderr
+    assert "files were there already and were kept" in featbench("init", cwd=tmp_path).stderr
     assert (tmp_path / "configs/hog_svm.yaml").read_text() == "mine"
 
 
