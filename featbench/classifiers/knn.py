@@ -14,6 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from featbench.base import Classifier, Fold
 from featbench.classifiers.inputs import new_rows, training_rows
 from featbench.errors import InputError, Shown, must_be
+from featbench.numerics.device_neighbors import DeviceNeighbors, torch_for
 from featbench.numerics.neighbors import Neighbors
 from featbench.parameters import Bounds, check_parameters
 from featbench.types import AnyArray, Float64Array, Indices, Labels
@@ -45,6 +46,9 @@ class KNN(Classifier):
         What a neighbour's vote counts: one; one over its distance d, where those at distance 0, if there are any,
         alone vote; or exp(−(d / h)² / 2), a Gaussian whose width h is the distance of the farthest of the
         neighbours.
+    device : {"cpu", "cuda"}, default="cpu"
+        Where distances are sifted: ``"cuda"`` needs the extra ``cnn`` and a GPU. Neighbours and their distances,
+        which float64 computes here in the end, are the same.
 
     Attributes
     ----------
@@ -64,6 +68,7 @@ class KNN(Classifier):
     n_neighbors: Annotated[int, Bounds(ge=1)] = 5
     metric: Literal["l2", "l1", "cosine", "chi2", "intersection"] = "l2"
     weights: Literal["uniform", "distance", "kernel"] = "uniform"
+    device: Literal["cpu", "cuda"] = "cpu"
 
     default_search: ClassVar[Mapping[str, Sequence[Any]]] = {
         "n_neighbors": [1, 3, 5, 8, 10, 12, 15, 20, 50, 100]
@@ -89,8 +94,11 @@ class KNN(Classifier):
         ------
         InputError
             Bad parameters, rows or labels; more neighbours than rows; negative features for ``"chi2"`` and
-            ``"intersection"``.
+            ``"intersection"``; ``device="cuda"`` without a GPU.
+        MissingExtraError
+            ``device="cuda"`` without torch.
         """
+        self._check_device()
         X, self.classes_, self.y_ = training_rows(self, X, y)
         self._check_sign(X)
         self.X_ = _compact(X)
@@ -117,8 +125,9 @@ class KNN(Classifier):
 
         Raises
         ------
-        NotFittedError, InputError
+        NotFittedError, InputError, MissingExtraError
         """
+        self._check_device()
         X = new_rows(self, X)
         count = self._check_count(self.n_neighbors if n_neighbors is None else n_neighbors)
         self._check_sign(X)
@@ -150,6 +159,7 @@ class KNN(Classifier):
         preprocess: BaseEstimator | None = None,
     ) -> list[list[AnyArray]]:
         """Predict every fold's validation rows with every candidate's parameters; see `Classifier.fit_path`."""
+        self._check_device()
         if preprocess is None or (isinstance(preprocess, FunctionTransformer) and preprocess.func is None):
             X = np.asarray(X)
             return super().fit_path(_compact(X) if X.dtype.kind == "f" else X, y, candidates, folds)
@@ -185,9 +195,17 @@ class KNN(Classifier):
     def _searcher(self) -> Neighbors:
         """Return the training rows, prepared; anew where `fit` was not called here, as after loading."""
         prepared = _PREPARED.get(self)
-        if prepared is None or prepared.given is not self.X_ or prepared.metric != self.metric:
-            prepared = _PREPARED[self] = Neighbors(self.X_, self.metric)
+        on_device = self.device == "cuda"
+        made_for = None if prepared is None else (prepared.metric, isinstance(prepared, DeviceNeighbors))
+        if prepared is None or prepared.given is not self.X_ or made_for != (self.metric, on_device):
+            prepared = DeviceNeighbors(self.X_, self.metric) if on_device else Neighbors(self.X_, self.metric)
+            _PREPARED[self] = prepared
         return prepared
+
+    def _check_device(self) -> None:
+        """Refuse a device that is not there before any row is looked at."""
+        if self.device == "cuda":
+            torch_for(self.device, "KNN")
 
     def _check_sign(self, X: AnyArray) -> None:
         if self.metric not in ("chi2", "intersection") or X.dtype == np.uint8 or X.min(initial=0) >= 0:

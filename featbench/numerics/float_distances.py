@@ -74,13 +74,17 @@ class Floats(Measure):
         Largest magnitude in each training row.
     query_peak : float
         Largest magnitude that queries have.
+    any_order : bool, optional
+        Let somebody else compute the sums, in any order, on rows that are not padded.
     """
 
-    def __init__(self, metric: str, X: AnyArray, peak: Float64Array, query_peak: float) -> None:
+    def __init__(
+        self, metric: str, X: AnyArray, peak: Float64Array, query_peak: float, *, any_order: bool = False
+    ) -> None:
         super().__init__(metric, X)
         n, d = X.shape
         self.kind = {"l2": "dot", "cosine": "dot", "chi2": "chi2"}.get(metric, "l1")
-        self.wide = self.kind in wide.KINDS
+        self.wide = self.kind in wide.KINDS and not any_order
         self.sums_dtype = np.float32
         self.by_row = metric in ("cosine", "intersection")
         if self.by_row:

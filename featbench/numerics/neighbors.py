@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from featbench.errors import InputError, Shown, must_be
 from featbench.numerics.blas import serial_blas
-from featbench.numerics.candidates import FORMULAS, consider, finish
-from featbench.numerics.distances import METRICS, Bytes, Measure, Placed, frozen
+from featbench.numerics.candidates import consider, finish
+from featbench.numerics.distances import METRICS, Bytes, Measure, Placed
 from featbench.numerics.float_distances import Floats, peaks, power_of_two
-from featbench.numerics.lists import Lists
+from featbench.numerics.lists import Lists, exact_query, exact_train
 from featbench.numerics.quantized import Quantized
 from featbench.numerics.threads import n_threads, spread
 from featbench.types import AnyArray, Float64Array, Indices
@@ -96,6 +96,8 @@ class Neighbors:
     each search, block by block.
     """
 
+    _any_order: ClassVar[bool] = False  # whether sums are float32 and not ours
+
     def __init__(self, X_train: AnyArray, metric: str = "l2") -> None:
         if metric not in METRICS:
             raise InputError(must_be("nearest", "metric", f"one of {', '.join(METRICS)}", metric))
@@ -148,23 +150,33 @@ class Neighbors:
             return distances, indices
         self._check_sign("X_query", X_query)
         measure = self._measure(X_query)
-        step = max(4, _GROUP_BYTES // max(8 * d, Lists.bytes_a_query(k) * n_threads()))
+        step = self._at_once(k)
         with nullcontext() if measure.wide else serial_blas():
             for first in range(0, m, step):
                 part = slice(first, min(first + step, m))
-                distances[part], indices[part] = _search(measure, X_query[part], k)
+                distances[part], indices[part] = self._search(measure, X_query[part], k)
         return self._in_units(distances, measure), indices
+
+    def _at_once(self, k: int) -> int:
+        """Return how many queries are searched for at once."""
+        bytes_a_query: int = max(8 * self.X_train.shape[1], Lists.bytes_a_query(k) * n_threads())
+        return max(4, _GROUP_BYTES // bytes_a_query)
+
+    def _search(self, measure: Measure, X_query: AnyArray, k: int) -> tuple[Float64Array, Indices]:
+        """Return the neighbours of so many queries, at distances as measured, L2 squared."""
+        return _search(measure, X_query, k)
 
     def _measure(self, X_query: AnyArray) -> Measure:
         """Return how distances to such queries are computed; made once for all queries of ordinary size."""
-        if self.metric in ("l1", "l2") and self.X_train.dtype == X_query.dtype == np.uint8:
+        in_bytes = self.metric in ("l1", "l2") and not self._any_order
+        if in_bytes and self.X_train.dtype == X_query.dtype == np.uint8:
             exactly: Measure = self._made("bytes", 0.0, lambda: Bytes(self.metric, self.X_train))
             return exactly
         if self._peaks is None:
             self._peaks = peaks(self.X_train)
         largest = max(float(self._peaks.max()), float(peaks(X_query).max()))
         scale = float(power_of_two(np.array([largest]))[0])
-        if self.metric in ("l1", "l2"):
+        if in_bytes:
             rough: Quantized = self._made(
                 "quantized", scale, lambda: Quantized(self.metric, self.X_train, scale)
             )
@@ -172,7 +184,9 @@ class Neighbors:
                 return rough
         by_row = self._peaks
         singly: Measure = self._made(
-            "floats", scale, lambda: Floats(self.metric, self.X_train, by_row, largest)
+            "floats",
+            scale,
+            lambda: Floats(self.metric, self.X_train, by_row, largest, any_order=self._any_order),
         )
         return singly
 
@@ -209,7 +223,7 @@ def _search(measure: Measure, X_query: AnyArray, k: int) -> tuple[Float64Array, 
     def exactly(block: int) -> tuple[Any, Any]:
         a, b = edges[block]
         _, scale, factor = queries[block]
-        return _how(measure), (_by_dtype(X_query[a:b]), scale, _factor(measure, factor))
+        return exact_train(measure), exact_query(measure, X_query[a:b], scale, factor)
 
     for first in range(0, n, once):
         train = measure.train(first, min(first + once, n))
@@ -275,20 +289,3 @@ def _merge(distances: Float64Array, indices: Indices, k: int) -> tuple[Float64Ar
     indices = np.concatenate(list(indices), axis=1)
     order = np.lexsort((indices, distances))[:, :k]
     return np.take_along_axis(distances, order, 1), np.take_along_axis(indices, order, 1)
-
-
-def _how(measure: Measure) -> tuple[Any, ...]:
-    """Return how the kernels compute exact distances to training rows."""
-    formula, halved = FORMULAS[measure.metric], measure.metric == "intersection"
-    return formula, halved, _by_dtype(measure.X), measure.scale, _factor(measure, measure.factor)
-
-
-def _factor(measure: Measure, factor: Float64Array) -> Float64Array:
-    return factor if measure.metric == "intersection" else np.ones(len(factor))
-
-
-def _by_dtype(rows: AnyArray) -> tuple[AnyArray, AnyArray, AnyArray]:
-    """Return three matrices of which two are empty, so that one compiled kernel serves every dtype."""
-    dtypes = (np.uint8, np.float32, np.float64)
-    matrices = [rows if rows.dtype == dtype else np.empty((0, 0), dtype=dtype) for dtype in dtypes]
-    return frozen(matrices[0]), frozen(matrices[1]), frozen(matrices[2])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
@@ -17,7 +19,9 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from featbench.base import Fold
 from featbench.classifiers import KNN, knn
 from featbench.classifiers.knn import count_votes
-from featbench.errors import InputError
+from featbench.errors import InputError, MissingExtraError
+from featbench.numerics.device_neighbors import DeviceNeighbors
+from featbench.saved import load_plugin, save_plugin
 
 
 def vote_by_hand(distances, labels, k, weights, n_classes):
@@ -206,6 +210,60 @@ def test_what_is_prepared_follows_the_rows(rng, tmp_path):
     assert model.set_params(metric="l1").kneighbors(-X)[0].max() == 0
 
 
+class Unread:
+    """Rows that nobody may look at."""
+
+    def __array__(self, *_args, **_kwargs):
+        raise AssertionError("data was converted before the device was refused")
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_any_data_is_read(rng, monkeypatch):
+    X, y = rng.random((10, 3)), np.arange(10) % 2
+    fitted = KNN(n_neighbors=1).fit(X, y).set_params(device="cuda")
+    fold = [Fold(np.arange(8), np.arange(8, 10))]
+    calls = [
+        lambda: KNN(device="cuda").fit(Unread(), y),
+        lambda: fitted.predict(Unread()),
+        lambda: KNN(device="cuda").fit_path(Unread(), y, [{}], fold),
+    ]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for call in calls:
+        with pytest.raises(InputError, match="KNN: device must be one that torch can use.*finds no GPU here"):
+            call()
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for call in calls:
+        with pytest.raises(MissingExtraError, match=r"KNN: device=\"cuda\": needs torch"):
+            call()
+    assert fitted.set_params(device="cpu").predict(X).tolist() == y.tolist()
+
+
+def test_a_device_changes_nothing_and_is_not_saved(rng, monkeypatch, tmp_path):
+    """torch on the processor stands in for the GPU."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+
+    class StandIn(DeviceNeighbors):
+        def __init__(self, X_train, metric):
+            super().__init__(X_train, metric, "cpu")
+
+    monkeypatch.setattr(knn, "DeviceNeighbors", StandIn)
+    X, y, Q = rng.normal(size=(60, 5)), np.arange(60) % 3, rng.normal(size=(9, 5))
+    expected = KNN().fit(X, y).kneighbors(Q)
+    model = KNN(device="cuda").fit(X, y)
+    assert isinstance(model._searcher(), DeviceNeighbors)
+    save_plugin(model, tmp_path / "model")
+    loaded = load_plugin(tmp_path / "model", KNN)
+    for same in (model, pickle.loads(pickle.dumps(model)), copy.deepcopy(model), loaded):
+        assert same.device == "cuda"
+        for found, wanted in zip(same.kneighbors(Q), expected, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+    assert not any(isinstance(value, torch.Tensor) for value in vars(model).values())
+    assert not isinstance(model.set_params(device="cpu")._searcher(), DeviceNeighbors)
+    folds = [Fold(np.arange(40), np.arange(40, 60))]
+    candidates = [{"n_neighbors": k, "metric": m} for k in (1, 7) for m in ("l1", "l2")]
+    ours, theirs = (KNN(device=d).fit_path(X, y, candidates, folds) for d in ("cuda", "cpu"))
+    np.testing.assert_array_equal(ours, theirs)
+
+
 def test_pixels_stay_or_become_integers(rng):
     pixels = rng.integers(0, 256, (30, 8), dtype=np.uint8)
     y = np.arange(30) % 3
@@ -254,6 +312,7 @@ def test_more_neighbours_than_rows():
         ({"n_neighbors": 0}, "n_neighbors must be an integer ≥ 1; got 0"),
         ({"metric": "l3"}, "metric must be one of 'l2', 'l1', 'cosine', 'chi2', 'intersection'; got 'l3'"),
         ({"weights": None}, "weights must be one of 'uniform', 'distance', 'kernel'"),
+        ({"device": "gpu"}, "device must be one of 'cpu', 'cuda'; got 'gpu'"),
     ],
 )
 def test_bad_parameters(parameters, message, rng):
