@@ -162,19 +162,24 @@ class _Pairs:
     def __init__(self, m: int, k: int) -> None:
         self.m, self.k = m, k
         self.total = self.settled = 0
-        self._parts: list[list[AnyArray]] = []
+        # One array for each of the four: thousands of small ones would lie scattered among freed blocks of torch's.
+        self._room = [np.empty(_KEPT // 8 + 1, dtype=dtype) for dtype in (np.int64, np.int64, float, float)]
 
     def add(self, pairs: list[AnyArray]) -> None:
         """Keep pairs: queries, training rows, lower and upper ends."""
-        self._parts.append(pairs)
-        self.total += len(pairs[0])
+        total = self.total + len(pairs[0])
+        for i, values in enumerate(pairs):
+            if total > len(self._room[i]):
+                self._room[i] = np.resize(self._room[i], 2 * total)
+            self._room[i][self.total : total] = values
+        self.total = total
 
     def shorten(self, limit: Float64Array, exactly: tuple[Any, Any]) -> tuple[Float64Array, Indices]:
         """Keep the k nearest of each query alone, by exact distance and then index, and return them.
 
         Where a query has fewer than k pairs yet, its row ends in infinity.
         """
-        q, t, low, high = (np.concatenate(arrays) for arrays in zip(*self._parts, strict=True))
+        q, t, low, high = (array[: self.total] for array in self._room)
         near = np.flatnonzero(low <= limit[q])
         near = near[np.lexsort((t[near], q[near]))]
         pairs = q[near], t[near], low[near], high[near]
@@ -197,8 +202,9 @@ class _Pairs:
         order = np.lexsort((indices, distances))
         distances, indices = (np.take_along_axis(array, order, 1) for array in (distances, indices))
         q, c = np.nonzero(distances < np.inf)
-        self._parts = [[q, indices[q, c], distances[q, c], distances[q, c]]]
-        self.total = self.settled = len(q)
+        self.total = 0
+        self.add([q, indices[q, c], distances[q, c], distances[q, c]])
+        self.settled = self.total
         return distances, indices
 
 
