@@ -106,7 +106,7 @@ def make_example(name: str) -> str:
     describes = "`describe(images)` gives local descriptors. " if extractor.describes else ""
     return (
         f"```python\n{''.join(imports)}\n"
-        f"features = {code}.fit_transform(images)  # images: uint8 {kinds}\n```\n\n"
+        f"# images: uint8 {kinds}\nfeatures = {code}.fit_transform(images)\n```\n\n"
         f"In an experiment file: `extractor: {WRITTEN.get(name, name)}`.\n\n"
         f"Numbers an image, in colour: {numbers}. Smallest image: {least} × {least}. {takes}{describes}"
     )

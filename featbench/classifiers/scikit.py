@@ -97,7 +97,9 @@ class ScikitClassifier(Classifier):
 
     def unsavable(self) -> str | None:
         """Say, fitted or not, that scikit-learn's own fitted objects could only be pickled."""
-        return f"{self.estimator} of scikit-learn could only be pickled, which a stranger could not safely load"
+        return (
+            f"{self.estimator} of scikit-learn could only be pickled, which a stranger could not safely load"
+        )
 
     def build(self) -> BaseEstimator:
         """Construct the estimator, unfitted.

@@ -21,8 +21,6 @@ VARIANTS = {
     "svm": [
         {},
         {"loss": "one_vs_rest"},
-        {"hinge": "plain"},
-        {"loss": "crammer_singer"},
         {"penalty": "l1", "class_weight": "balanced"},
     ],
     "softmax": [{}, {"penalty": "elastic_net"}],

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from featbench.numerics import lists
 from featbench.numerics.candidates import FORMULAS, consider, finish
-from featbench.numerics.lists import Lists
-from featbench.numerics.neighbors import _by_dtype
+from featbench.numerics.lists import Lists, _by_dtype
 
 
 @settings(max_examples=60, deadline=None)

@@ -12,7 +12,7 @@ TEXT = """\
 dataset: digits
 extractors:
   - raw
-  - {name: raw, maps: [{name: random_relu, components: 200}]}
+  - {name: raw, maps: [{name: random_relu, components: 500}]}
   - {concat: [{name: hog, cell: 4, maps: [{name: pca, components: 8, whiten: true}]}, raw], maps: [l2]}
   - {name: hog, cell: 4, maps: [{name: pca, components: 50}]}
 preprocess: center
@@ -33,7 +33,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, obj
 def test_rows_are_called_by_their_maps(records: dict[str, dict[str, object]]) -> None:
     assert set(records) == {
         "raw",
-        "raw → random_relu(components=200)",
+        "raw → random_relu(components=500)",
         "((hog(cell=4) → pca(components=8, whiten=true)) & raw) → l2",
         "hog(cell=4) → pca(components=50)",
     }
@@ -41,7 +41,7 @@ def test_rows_are_called_by_their_maps(records: dict[str, dict[str, object]]) ->
 
 def test_a_line_between_mapped_rows_is_a_curve_between_images(records: dict[str, dict[str, object]]) -> None:
     plain = records["raw"]["test_accuracy"]
-    mapped = records["raw → random_relu(components=200)"]["test_accuracy"]
+    mapped = records["raw → random_relu(components=500)"]["test_accuracy"]
     assert mapped > plain + 0.01
 
 
