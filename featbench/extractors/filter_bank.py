@@ -15,10 +15,10 @@ from featbench.descriptors import LocalDescriptors
 from featbench.errors import InputError, Shown, must_be
 from featbench.extractors.filtering import Planes, each_response
 from featbench.extractors.filters import Bank, BankName, filter_bank, radius_of
-from featbench.extractors.grids import cell_edges
+from featbench.extractors.grids import cell_edges, centred_points
 from featbench.numerics.threads import kernel
 from featbench.parameters import Bounds
-from featbench.types import AnyArray, FeatureMatrix, ImageArray, Indices
+from featbench.types import AnyArray, FeatureMatrix, ImageArray
 
 __all__ = ["FilterBank", "filter_responses"]
 
@@ -143,7 +143,7 @@ class FilterBank(Extractor):
 
     def _describe(self, images: ImageArray) -> LocalDescriptors:
         n, height, width = images.shape[:3]
-        rows, cols = _centred(height, self.stride), _centred(width, self.stride)
+        rows, cols = centred_points(height, self.stride), centred_points(width, self.stride)
         large_enough = min(height, width) > radius_of(self.scale)
         if not large_enough:
             rows = rows[:0]
@@ -208,12 +208,6 @@ def filter_responses(
 
     each_response(keep, images, bank=bank, scale=scale, normalize=normalize, contrast=contrast)
     return features.reshape(len(images), -1)
-
-
-def _centred(extent: int, stride: int) -> Indices:
-    """Return every so many pixels of a line, with as much left over before as after."""
-    places: Indices = np.arange((extent - 1) % stride // 2, extent, stride)
-    return places
 
 
 def _fitted(image: AnyArray, shape: tuple[int, ...]) -> AnyArray:

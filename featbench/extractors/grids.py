@@ -7,7 +7,7 @@ import numpy as np
 from featbench.errors import InputError, Shown, must_be
 from featbench.types import Indices
 
-__all__ = ["cell_edges", "check_grid"]
+__all__ = ["cell_edges", "centred_points", "check_grid"]
 
 
 def cell_edges(extent: int, grid: int) -> Indices:
@@ -18,6 +18,12 @@ def cell_edges(extent: int, grid: int) -> Indices:
     """
     edges: Indices = np.arange(grid + 1) * extent // grid
     return edges
+
+
+def centred_points(extent: int, step: int) -> Indices:
+    """Return every so many pixels of a line, with as much left over before as after."""
+    points: Indices = np.arange((extent - 1) % step // 2, extent, step)
+    return points
 
 
 def check_grid(where: str, shape: tuple[int, ...], grid: int) -> None:

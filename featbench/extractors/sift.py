@@ -12,7 +12,7 @@ import numpy as np
 from featbench.base import Extractor
 from featbench.descriptors import LocalDescriptors
 from featbench.errors import InputError, Shown, must_be
-from featbench.extractors.grids import cell_edges
+from featbench.extractors.grids import cell_edges, centred_points
 from featbench.extractors.hog_strokes import draw_strokes
 from featbench.extractors.raw import to_grey
 from featbench.extractors.sift_dense import GridDescriber
@@ -151,7 +151,7 @@ class SIFT(Extractor):
             for i, found in enumerate(self._detected(grey)):
                 pool(found.values[None], cells_of(found.positions, edges), features[i : i + 1])
             return features.reshape(len(grey), -1)
-        sizes, rows, cols = self._sizes(), *(_centred(extent, self.step) for extent in grey.shape[1:])
+        sizes, rows, cols = self._sizes(), *(centred_points(extent, self.step) for extent in grey.shape[1:])
         cells = cells_of(_positions(rows, cols, len(sizes)), edges)
         batch = max(1, _BATCH_BYTES // (4 * DIMENSIONS * len(cells)))
 
@@ -178,7 +178,7 @@ class SIFT(Extractor):
         if self.keypoints == "detected":
             return LocalDescriptors.join(self._detected(_grey(images)))
         values = dense_sift(images, step=self.step, sizes=sizes, root=self.root)
-        rows, cols = (_centred(extent, self.step) for extent in images.shape[1:3])
+        rows, cols = (centred_points(extent, self.step) for extent in images.shape[1:3])
         positions = _positions(rows, cols, len(sizes))
         return LocalDescriptors(
             values.reshape(-1, DIMENSIONS),
@@ -239,7 +239,7 @@ def dense_sift(
         )
     estimator._n_features(checked.shape[1:])
     grey, diameters = _grey(checked), estimator._sizes()
-    rows, cols = (_centred(extent, step) for extent in grey.shape[1:])
+    rows, cols = (centred_points(extent, step) for extent in grey.shape[1:])
     values = np.empty((len(grey), len(diameters), len(rows), len(cols), DIMENSIONS), dtype=np.float32)
 
     def work(start: int, stop: int) -> None:
@@ -254,12 +254,6 @@ def dense_sift(
 
 def _grey(images: ImageArray) -> ImageArray:
     return np.ascontiguousarray(to_grey(images) if images.ndim == 4 else images)
-
-
-def _centred(extent: int, step: int) -> Indices:
-    """Return every so many pixels of a line, with as much left over before as after."""
-    places: Indices = np.arange((extent - 1) % step // 2, extent, step)
-    return places
 
 
 def _positions(rows: Indices, cols: Indices, copies: int) -> FeatureMatrix:
