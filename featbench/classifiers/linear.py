@@ -12,9 +12,9 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from featbench.base import Classifier
 from featbench.classifiers.class_weights import ClassWeight, row_weights
 from featbench.classifiers.inputs import new_rows, training_rows
+from featbench.classifiers.linear_scores import LinearScores
 from featbench.errors import InputError, must_be
 from featbench.numerics.hinges import Hinge
 from featbench.numerics.linear import LinearFit
@@ -32,7 +32,7 @@ _TRUST = 0.01
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class LinearClassifier(Classifier):
+class LinearClassifier(LinearScores):
     """One row of weights a class; the class with the highest score wins.
 
     A subclass names its loss. The objective is the mean loss, each row's counted by the weight of its class,
@@ -135,31 +135,6 @@ class LinearClassifier(Classifier):
         )
         return {name.rstrip("_"): getattr(self, name) for name in names}
 
-    def decision_function(self, X: AnyArray) -> Float64Array:
-        """Return the scores of each row.
-
-        Parameters
-        ----------
-        X : array-like, (m, d)
-
-        Returns
-        -------
-        ndarray of float64, (m, n_classes) or (m,)
-            For two classes, as in scikit-learn, one number a row: the second class's score minus the
-            first's.
-        """
-        scores = self._scores(X)
-        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
-
-    def predict(self, X: AnyArray) -> AnyArray:
-        """Return the label with the highest score for each row, ``(m,)``; of equals the first."""
-        winners = np.argmax(self._scores(X), axis=1)
-        labels: AnyArray = self.classes_[winners]
-        return labels
-
-    def _scores(self, X: AnyArray) -> Float64Array:
-        return _scores(new_rows(self, X), self.coef_, self.intercept_)
-
     def _problem(self) -> Problem:
         loss, ratio = self._loss(), {"l2": 0.0, "l1": 1.0, "elastic_net": self.l1_ratio}[self.penalty]
         if isinstance(loss, Hinge) and ratio > 0:
@@ -245,12 +220,3 @@ def _winners(X: AnyArray, fits: Sequence[LinearFit]) -> list[Labels]:
         scores += np.concatenate([fit.intercept for fit in fits])
         winners[:, part] = np.argmax(scores.reshape(len(scores), len(fits), -1), axis=2).T
     return list(winners)
-
-
-def _scores(X: AnyArray, coef: Float64Array, intercept: Float64Array) -> Float64Array:
-    """Return scores ``(m, n_classes)`` in float64, block by block, so that no copy of all rows is made."""
-    scores = np.empty((len(X), len(coef)))
-    for start in range(0, len(X), _ROWS):
-        part = slice(start, start + _ROWS)
-        scores[part] = X[part].astype(np.float64, copy=False) @ coef.T
-    return scores + intercept
