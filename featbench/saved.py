@@ -32,7 +32,11 @@ __all__ = ["fingerprint_plugin", "load_plugin", "read_arrays", "save_plugin", "w
 
 Plugin = TypeVar("Plugin")
 
-_KINDS = ("extractor", "map", "classifier")  # of what is fitted
+# What is fitted, or part of it, by the package whose tables list it.
+_KINDS = {
+    **dict.fromkeys(("sampling", "descriptor", "codebook", "encoding", "pooling"), "featbench.words"),
+    **{kind: f"featbench.{kind}s" for kind in ("extractor", "map", "classifier")},
+}
 
 _ELSEWHERE = "Save into another folder."
 
@@ -215,7 +219,7 @@ def _encode(value: Any, arrays: dict[str, AnyArray], where: str, *, top: bool = 
 def _table(kind: str) -> PluginTable:
     """Return the table of a kind, which its package makes when it is imported."""
     if kind not in TABLES and kind in _KINDS:
-        importlib.import_module(f"featbench.{kind}s")
+        importlib.import_module(_KINDS[kind])
     return TABLES[kind]
 
 

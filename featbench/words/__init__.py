@@ -1,0 +1,74 @@
+"""Visual words: an image as a count of which small patches it is made of.
+
+Five kinds of parts, each registered by name and interchangeable, make a bag of visual words: where patches lie
+(a sampling), what is said of each (a descriptor), the words (a codebook), how a descriptor is written in words
+(an encoding), and how that is summed up over an image (a pooling). Between them stand feature maps.
+
+Adding a part takes three files: the module beside this one, its row in a table below, and its test.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from featbench.plugins import PluginTable
+
+if TYPE_CHECKING:
+    from featbench.words.pooling import Grid, Pyramid, Quadrants, Whole
+    from featbench.words.sampling import Dense
+
+__all__ = [
+    "CODEBOOKS",
+    "DESCRIPTORS",
+    "ENCODINGS",
+    "POOLINGS",
+    "SAMPLINGS",
+    "Dense",
+    "Grid",
+    "Pyramid",
+    "Quadrants",
+    "Whole",
+]
+
+SAMPLINGS = PluginTable(
+    "sampling",
+    {
+        "dense": "featbench.words.sampling:Dense",
+    },
+)
+
+DESCRIPTORS = PluginTable(
+    "descriptor",
+    {},
+)
+
+CODEBOOKS = PluginTable(
+    "codebook",
+    {},
+)
+
+ENCODINGS = PluginTable(
+    "encoding",
+    {},
+)
+
+POOLINGS = PluginTable(
+    "pooling",
+    {
+        "whole": "featbench.words.pooling:Whole",
+        "quadrants": "featbench.words.pooling:Quadrants",
+        "grid": "featbench.words.pooling:Grid",
+        "pyramid": "featbench.words.pooling:Pyramid",
+    },
+)
+
+_TABLES = (SAMPLINGS, DESCRIPTORS, CODEBOOKS, ENCODINGS, POOLINGS)
+
+
+def __getattr__(name: str) -> Any:
+    for table in _TABLES[:-1]:
+        try:
+            return table.own_class(name)
+        except AttributeError:
+            continue
+    return _TABLES[-1].own_class(name)
