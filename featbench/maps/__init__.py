@@ -12,6 +12,7 @@ from featbench.plugins import PluginTable
 
 if TYPE_CHECKING:
     from featbench.maps.homogeneous import Chi2, Intersection
+    from featbench.maps.intra import Intra
     from featbench.maps.nystroem import Nystroem
     from featbench.maps.pca import PCA
     from featbench.maps.polynomial import PolynomialSketch
@@ -25,6 +26,7 @@ __all__ = [
     "PCA",
     "Chi2",
     "Intersection",
+    "Intra",
     "Nystroem",
     "PolynomialSketch",
     "Power",
@@ -38,6 +40,7 @@ MAPS = PluginTable(
     {
         "power": "featbench.maps.rowwise:Power",
         "l2": "featbench.maps.rowwise:L2",
+        "intra": "featbench.maps.intra:Intra",
         "pca": "featbench.maps.pca:PCA",
         "whiten": "featbench.maps.whiten:Whiten",
         "chi2": "featbench.maps.homogeneous:Chi2",
