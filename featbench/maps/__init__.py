@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from featbench.plugins import PluginTable
 
 if TYPE_CHECKING:
+    from featbench.maps.contrast import Contrast
     from featbench.maps.homogeneous import Chi2, Intersection
     from featbench.maps.intra import Intra
     from featbench.maps.nystroem import Nystroem
@@ -25,6 +26,7 @@ __all__ = [
     "MAPS",
     "PCA",
     "Chi2",
+    "Contrast",
     "Intersection",
     "Intra",
     "Nystroem",
@@ -40,6 +42,7 @@ MAPS = PluginTable(
     {
         "power": "featbench.maps.rowwise:Power",
         "l2": "featbench.maps.rowwise:L2",
+        "contrast": "featbench.maps.contrast:Contrast",
         "intra": "featbench.maps.intra:Intra",
         "pca": "featbench.maps.pca:PCA",
         "whiten": "featbench.maps.whiten:Whiten",
