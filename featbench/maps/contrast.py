@@ -50,15 +50,15 @@ class Contrast(FeatureMap):
         return d
 
     def _map(self, X: FeatureMatrix) -> AnyArray:
-        if isinstance(X, np.ndarray):
-            mapped: AnyArray = np.empty(X.shape, dtype=np.float32)
-            _normalize(X, float(self.added), mapped)
-            return mapped
         xp = namespace(X)
+        if xp is np:
+            rows = np.empty(X.shape, dtype=np.float32)
+            _normalize(X, float(self.added), rows)
+            return rows
         wide = xp.astype(X, xp.float64)
         wide = wide - xp.mean(wide, axis=1, keepdims=True)
         variance = xp.mean(wide * wide, axis=1, keepdims=True) + self.added
-        mapped = wide / xp.sqrt(xp.where(variance > 0, variance, 1))
+        mapped: AnyArray = wide / xp.sqrt(xp.where(variance > 0, variance, 1))
         return mapped
 
 

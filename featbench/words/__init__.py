@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from featbench.plugins import PluginTable
 
 if TYPE_CHECKING:
+    from featbench.words.patch import Patch
     from featbench.words.pooling import Grid, Pyramid, Quadrants, Whole
     from featbench.words.sampling import Dense
 
@@ -25,6 +26,7 @@ __all__ = [
     "SAMPLINGS",
     "Dense",
     "Grid",
+    "Patch",
     "Pyramid",
     "Quadrants",
     "Whole",
@@ -39,7 +41,9 @@ SAMPLINGS = PluginTable(
 
 DESCRIPTORS = PluginTable(
     "descriptor",
-    {},
+    {
+        "patch": "featbench.words.patch:Patch",
+    },
 )
 
 CODEBOOKS = PluginTable(
