@@ -16,7 +16,7 @@ import numpy as np
 from featbench.numerics.threads import kernel, spread
 from featbench.types import FeatureMatrix, Float64Array, ImageArray
 
-__all__ = ["cs231n_hog"]
+__all__ = ["cs231n_hog", "fill_cs231n_hog"]
 
 _PIXELS_PER_THREAD = 1 << 16  # about half a millisecond, the price of starting a thread several times over
 # The course's luma, in thousandths; the blue weight should be 114, but 144 is what its students get.
@@ -40,16 +40,22 @@ def cs231n_hog(images: ImageArray, orientations: int, cell: int) -> FeatureMatri
         Cells column by column, as the course's transposition leaves them.
     """
     n, height, width = images.shape[:3]
-    features = np.empty((n, width // cell, height // cell, orientations), dtype=np.float32)
-    pixels = images.reshape(n, height, width, 3 if images.ndim == 4 else 1)
-    pixels.flags.writeable = False  # of this view; numba would compile once more for read-only images
-    slopes, (up, down) = _slopes(orientations), _vertical_limits()
+    features = np.empty((n, (width // cell) * (height // cell) * orientations), dtype=np.float32)
 
     def work(start: int, stop: int) -> None:
-        _cells(pixels[start:stop], slopes, up, down, cell, features[start:stop])
+        fill_cs231n_hog(images[start:stop], orientations, cell, features[start:stop])
 
     spread(work, n, least=max(1, _PIXELS_PER_THREAD // (height * width)))
-    return features.reshape(n, -1)
+    return features
+
+
+def fill_cs231n_hog(images: ImageArray, orientations: int, cell: int, features: FeatureMatrix) -> None:
+    """Do the same for one thread among several, writing to `features`."""
+    n, height, width = images.shape[:3]
+    pixels = images.reshape(n, height, width, 3 if images.ndim == 4 else 1)
+    pixels.flags.writeable = False  # of this view; numba would compile once more for read-only images
+    (up, down), shape = _vertical_limits(), (n, width // cell, height // cell, orientations)
+    _cells(pixels, _slopes(orientations), up, down, cell, features.reshape(shape))
 
 
 def _slopes(orientations: int) -> Float64Array:

@@ -24,7 +24,7 @@ from featbench.numerics.threads import kernel, spread
 from featbench.parameters import Bounds, check_parameters
 from featbench.types import AnyArray, FeatureMatrix, ImageArray, Indices
 
-__all__ = ["SIFT", "dense_sift"]
+__all__ = ["SIFT", "dense_sift", "take_roots"]
 
 _LEAST = 3  # pixels: one with neighbours on all sides
 _BATCH_BYTES = 1 << 20  # of descriptors at a time: within a cache
@@ -164,7 +164,7 @@ class SIFT(Extractor):
                 part = values[: last - first]
                 describer.describe(grey[first:last], part.reshape(-1, *shape))
                 if self.root:
-                    _take_roots(part.reshape(-1, DIMENSIONS))
+                    take_roots(part.reshape(-1, DIMENSIONS))
                 pool(part, cells, features[first:last])
 
         spread(dense, len(grey))
@@ -195,7 +195,7 @@ class SIFT(Extractor):
             for i in range(start, stop):
                 found[i] = detected_descriptors(grey[i])
                 if self.root:
-                    _take_roots(found[i].values)
+                    take_roots(found[i].values)
 
         spread(work, len(grey))
         return [found[i] for i in range(len(grey))]
@@ -246,7 +246,7 @@ def dense_sift(
         describer = GridDescriber(grey.shape[1], grey.shape[2], rows, cols, diameters)
         describer.describe(grey[start:stop], values[start:stop])
         if root:
-            _take_roots(values[start:stop].reshape(-1, DIMENSIONS))
+            take_roots(values[start:stop].reshape(-1, DIMENSIONS))
 
     spread(work, len(grey))
     return values
@@ -263,7 +263,7 @@ def _positions(rows: Indices, cols: Indices, copies: int) -> FeatureMatrix:
 
 
 @kernel(any_order=True)
-def _take_roots(values: Any) -> None:
+def take_roots(values: Any) -> None:
     """Replace descriptors by the square roots of their entries' shares; their sums are whole and so exact."""
     m, size = values.shape
     for j in range(m):

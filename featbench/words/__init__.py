@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, Any
 from featbench.plugins import PluginTable
 
 if TYPE_CHECKING:
+    from featbench.words.hog144 import HOG144
     from featbench.words.patch import Patch
     from featbench.words.pooling import Grid, Pyramid, Quadrants, Whole
     from featbench.words.sampling import Dense
+    from featbench.words.sift_patch import SIFTPatch
 
 __all__ = [
     "CODEBOOKS",
     "DESCRIPTORS",
     "ENCODINGS",
+    "HOG144",
     "POOLINGS",
     "SAMPLINGS",
     "Dense",
@@ -29,6 +32,7 @@ __all__ = [
     "Patch",
     "Pyramid",
     "Quadrants",
+    "SIFTPatch",
     "Whole",
 ]
 
@@ -43,6 +47,8 @@ DESCRIPTORS = PluginTable(
     "descriptor",
     {
         "patch": "featbench.words.patch:Patch",
+        "hog144": "featbench.words.hog144:HOG144",
+        "sift": "featbench.words.sift_patch:SIFTPatch",
     },
 )
 

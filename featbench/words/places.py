@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from featbench.types import FeatureMatrix, Indices
 
 __all__ = ["Places"]
@@ -38,6 +40,25 @@ class Places:
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self.offsets) - 1
+
+    def of_images(self, start: int, stop: int) -> Places:
+        """Return the places of images `start` to ``stop - 1``, as views."""
+        offsets = self.offsets[start : stop + 1]
+        own = slice(int(offsets[0]), int(offsets[-1]))
+        return Places(
+            positions=self.positions[own],
+            sizes=self.sizes[own],
+            angles=self.angles[own],
+            offsets=offsets - offsets[0],
+            grids=self.grids,
+        )
+
+    def pixels(self) -> Indices:
+        """Return the row and column of the pixel that each centre lies in, (m, 2).
+
+        A centre half-way between two pixels, as patches of an even side have them, belongs to the one before.
+        """
+        return np.ceil(self.positions.astype(np.float64) - 0.5).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
