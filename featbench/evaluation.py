@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.base import clone
 
 from featbench.base import Classifier
-from featbench.config import Cell
+from featbench.config import Cell, EnsembleCell
 from featbench.images import chunks, take
 from featbench.preprocessing import make_preprocess
 from featbench.sealed import SealedDataset
@@ -25,9 +25,9 @@ from featbench.selection import Outcome, select
 from featbench.stages import Features
 from featbench.stats import score, top_k_accuracy
 from featbench.timing import Latency, PeakMemory, Timing, latency, measure
-from featbench.types import AnyArray, FeatureMatrix, ImageArray, Labels
+from featbench.types import AnyArray, FeatureMatrix, ImageArray, Indices, Labels
 
-__all__ = ["Evaluated", "evaluate"]
+__all__ = ["Evaluated", "evaluate", "identity", "train_sample"]
 
 _TRAIN_SCORED = 10_000  # training accuracy is told on so many images at the most, drawn by the seed
 _WARMUP_ROWS = 512
@@ -165,8 +165,13 @@ def evaluate(
     return Evaluated(record, {"predictions": refitted.predictions, "truth": truth})
 
 
+def train_sample(n: int, seed: int) -> Indices:
+    """Return the training rows, of `n`, that training accuracy is told on."""
+    return np.random.default_rng(seed).permutation(n)[:_TRAIN_SCORED]
+
+
 def _train_accuracy(pipeline: _Pipeline, seed: int) -> float:
-    rows = np.random.default_rng(seed).permutation(len(pipeline.labels))[:_TRAIN_SCORED]
+    rows = train_sample(len(pipeline.labels), seed)
     return float(np.mean(pipeline.classifier.predict(pipeline.train[rows]) == pipeline.labels[rows]))
 
 
@@ -233,7 +238,7 @@ def _described(
     }
 
 
-def identity(cell: Cell, data: SealedDataset) -> dict[str, Any]:
+def identity(cell: Cell | EnsembleCell, data: SealedDataset) -> dict[str, Any]:
     """Return what names a cell, whatever becomes of it."""
     return {
         "cell_id": cell.cell_id,
@@ -241,9 +246,7 @@ def identity(cell: Cell, data: SealedDataset) -> dict[str, Any]:
         "dataset": data.name,
         "split": cell.split,
         "seed": cell.seed,
-        "extractor": cell.extractor.label if cell.extractor else "",
-        "preprocess": cell.preprocess,
-        "classifier": cell.classifier.label,
+        **cell.columns(),
         "spec": cell.spec(),
         "data": dict(data.summary),
         "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shlex
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import featbench
-from featbench.config import Cell, Component, Experiment, load_experiment
-from featbench.environment import code_fingerprint, describe, source_fingerprint, versions
+from featbench.config import Cell, Component, EnsembleCell, Experiment, load_experiment
+from featbench.environment import describe
 from featbench.errors import FeatbenchError
-from featbench.evaluation import evaluate, identity
+from featbench.evaluation import Evaluated, evaluate, identity
+from featbench.keys import cell_key, ensemble_key
+from featbench.polls import Polls
+from featbench.progress import SILENT, Progress
 from featbench.report import write_results
 from featbench.results import frame
 from featbench.sealed import SealedDataset
@@ -26,34 +28,12 @@ from featbench.selection import make_folds
 from featbench.stages import Features, Skipped, extract, load
 from featbench.store import Store
 from featbench.timing import Timing
+from featbench.voting import evaluate_ensemble
 
 if TYPE_CHECKING:
     import pandas
 
 __all__ = ["Progress", "Run", "run"]
-
-
-class Progress(Protocol):
-    """What a run tells while it goes on; the command line draws it."""
-
-    def begin(self, cells: Sequence[Cell]) -> None:
-        """Tell which cells the run consists of."""
-
-    def stage(self, text: str) -> None:
-        """Tell what is being worked on."""
-
-    def cell(self, cell: Cell, record: dict[str, Any], seconds: float, *, reused: bool) -> None:
-        """Tell that a cell is done, or was there already."""
-
-    def end(self) -> None:
-        """Tell that no more will come."""
-
-
-class _Silent:
-    def begin(self, cells: Sequence[Cell]) -> None: ...
-    def stage(self, text: str) -> None: ...
-    def cell(self, cell: Cell, record: dict[str, Any], seconds: float, *, reused: bool) -> None: ...
-    def end(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -132,7 +112,7 @@ def run(
         The folder cannot be written.
     """
     experiment = config if isinstance(config, Experiment) else load_experiment(config, overrides)
-    progress = progress or _Silent()
+    progress = progress or SILENT
     cells = list(experiment.cells())
     with Store(output or Path("runs") / experiment.name) as store:
         runner = _Runner(store, experiment, progress, force, budget_s)
@@ -147,7 +127,9 @@ def run(
         return Run(store.root, records, runner.n_reused)
 
 
-def _started(experiment: Experiment, cells: Sequence[Cell], environment: dict[str, Any]) -> dict[str, Any]:
+def _started(
+    experiment: Experiment, cells: Sequence[Cell | EnsembleCell], environment: dict[str, Any]
+) -> dict[str, Any]:
     # The program's name alone: where it is installed is nobody's business.
     command = [Path(sys.argv[0]).name, *sys.argv[1:]]
     return {
@@ -171,7 +153,7 @@ class _Runner:
         self.names: dict[str, Component] = {}
         self.n_reused = 0
 
-    def records(self, cells: Sequence[Cell]) -> Iterator[dict[str, Any]]:
+    def records(self, cells: Sequence[Cell | EnsembleCell]) -> Iterator[dict[str, Any]]:
         for (dataset, seed), of_seed in groupby(cells, key=lambda c: (c.dataset, c.seed)):
             self.progress.stage(f"loading {dataset.label}")
             splits, timing = load(dataset, self.experiment.splits, seed)
@@ -180,8 +162,21 @@ class _Runner:
                 data = splits[split]
                 # Folds that cannot be drawn are refused here, before any test label is opened.
                 make_folds(data.train.labels, data.train.groups, self.experiment.selection, seed)
-                for extractor, of_extractor in groupby(of_split, key=lambda c: c.extractor):
-                    yield from self._of_extractor(extractor, list(of_extractor), data, timing)
+                yield from self._of_split(list(of_split), data, timing)
+
+    def _of_split(
+        self, cells: Sequence[Cell | EnsembleCell], data: SealedDataset, load_timing: Timing
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the records of the pipelines, and then of the ensembles that they vote in."""
+        ensembles = [cell for cell in cells if isinstance(cell, EnsembleCell)]
+        polls = Polls([cell for cell in ensembles if not self._is_made(cell, data)], data, self.store)
+        pipelines = [cell for cell in cells if isinstance(cell, Cell)]
+        for _, of_extractor in groupby(pipelines, key=lambda c: c.extractor):
+            yield from self._of_extractor(list(of_extractor), data, load_timing, polls)
+        for ensemble in ensembles:
+            key = ensemble_key(ensemble, data, polls.statuses(ensemble))
+            make = partial(self._average, ensemble, data, polls)
+            yield self._row(ensemble, data, load_timing, key, make)
 
     def _named_apart(self, data: SealedDataset, dataset: Component) -> SealedDataset:
         """Give a data set another name where one with other parameters has its name already."""
@@ -190,36 +185,72 @@ class _Runner:
         return replace(data, name=f"{data.name} ({dataset.label})")
 
     def _of_extractor(
-        self, extractor: Component | None, cells: list[Cell], data: SealedDataset, load_timing: Timing
+        self, cells: Sequence[Cell], data: SealedDataset, load_timing: Timing, polls: Polls
     ) -> Iterator[dict[str, Any]]:
         """Yield the records of the cells on one extractor; its features live no longer than this."""
-        made: Features | Exception | None = None
+        features = self._features_of(data, cells[0])
         for cell in cells:
-            key = _key(cell, data)
-            start = time.perf_counter()
-            record = None if self.force else self._finished(cell, key)
-            reused = record is not None
-            if record is None and start > self.deadline:
-                spent = {**identity(cell, data), "status": "skipped", "reason": "the time budget was spent"}
-                record = self.store.write_cell(spent)  # without a key: the next run makes it
-            elif record is None:
-                if made is None:
-                    self.progress.stage(f"{extractor.label if extractor else 'baselines'} on {data.name}")
-                    made = self._features(extractor, data, cell)
-                self.progress.stage(f"{cell.label} on {data.name}")
-                record = self._cell(cell, data, made, load_timing, key)
-            self.n_reused += reused
-            self.progress.cell(cell, record, time.perf_counter() - start, reused=reused)
+            make = partial(self._evaluate, cell, data, features)
+            record = self._row(cell, data, load_timing, cell_key(cell, data), make)
+            polls.note(cell, record, features)
             yield record
 
-    def _features(self, extractor: Component | None, data: SealedDataset, cell: Cell) -> Features | Exception:
-        repeats = self.experiment.timing.repeats
-        try:
-            return extract(extractor, data, self.experiment.selection, cell.seed, repeats, self.store.root)
-        except Exception as error:
-            return error
+    def _row(
+        self,
+        cell: Cell | EnsembleCell,
+        data: SealedDataset,
+        load_timing: Timing,
+        key: str,
+        make: Callable[[], Evaluated],
+    ) -> dict[str, Any]:
+        """Return the record that is there, or that is made now."""
+        start = time.perf_counter()
+        record = None if self.force else self._finished(cell, key)
+        reused = record is not None
+        if record is None and start > self.deadline:
+            spent = {**identity(cell, data), "status": "skipped", "reason": "the time budget was spent"}
+            record = self.store.write_cell(spent)  # without a key: the next run makes it
+        elif record is None:
+            record = self._made(cell, data, load_timing, key, make)
+        self.n_reused += reused
+        self.progress.cell(cell, record, time.perf_counter() - start, reused=reused)
+        return record
 
-    def _finished(self, cell: Cell, key: str) -> dict[str, Any] | None:
+    def _features_of(self, data: SealedDataset, cell: Cell) -> Callable[[], Features]:
+        """Return what makes a cell's features when they are first asked for; that they fail is told each time."""
+        made: list[Features | Exception] = []
+        extractor, seed = cell.extractor, cell.seed
+
+        def features() -> Features:
+            if not made:
+                self.progress.stage(f"{extractor.label if extractor else 'baselines'} on {data.name}")
+                repeats, selection = self.experiment.timing.repeats, self.experiment.selection
+                try:
+                    made.append(extract(extractor, data, selection, seed, repeats, self.store.root))
+                except Exception as error:
+                    made.append(error)
+            if isinstance(made[0], Exception):
+                raise made[0]
+            return made[0]
+
+        return features
+
+    def _evaluate(self, cell: Cell, data: SealedDataset, features: Callable[[], Features]) -> Evaluated:
+        made = features()
+        self.progress.stage(f"{cell.label} on {data.name}")
+        return evaluate(cell, data, made, self.experiment.timing.repeats, lambda: self._enter(cell, data))
+
+    def _average(self, cell: EnsembleCell, data: SealedDataset, polls: Polls) -> Evaluated:
+        self.progress.stage(f"{cell.label} on {data.name}")
+        members = polls.members(cell, partial(self._features_of, data))
+        return evaluate_ensemble(cell, data, members, lambda: self._enter(cell, data))
+
+    def _is_made(self, cell: EnsembleCell, data: SealedDataset) -> bool:
+        """Tell whether an ensemble is there already, if all its members turn out well."""
+        key = ensemble_key(cell, data, ["ok"] * len(cell.members))
+        return not self.force and self._finished(cell, key) is not None
+
+    def _finished(self, cell: Cell | EnsembleCell, key: str) -> dict[str, Any] | None:
         try:
             record = self.store.read_cell(cell.cell_id)
         except FeatbenchError:
@@ -227,16 +258,17 @@ class _Runner:
         done = record is not None and record["status"] in ("ok", "skipped") and record.get("key") == key
         return record if done else None
 
-    def _cell(
-        self, cell: Cell, data: SealedDataset, made: Features | Exception, load_timing: Timing, key: str
+    def _made(
+        self,
+        cell: Cell | EnsembleCell,
+        data: SealedDataset,
+        load_timing: Timing,
+        key: str,
+        make: Callable[[], Evaluated],
     ) -> dict[str, Any]:
         arrays = {}
         try:
-            if isinstance(made, Exception):
-                raise made
-            evaluated = evaluate(
-                cell, data, made, self.experiment.timing.repeats, lambda: self._enter(cell, data)
-            )
+            evaluated = make()
             record, arrays = evaluated.record, evaluated.arrays
             record["phases"]["load"] = load_timing.to_json()
         except Skipped as reason:
@@ -245,7 +277,7 @@ class _Runner:
             record = {**identity(cell, data), **_failure(error)}
         return self.store.write_cell({**record, "key": key, "environment": self.environment}, arrays)
 
-    def _enter(self, cell: Cell, data: SealedDataset) -> None:
+    def _enter(self, cell: Cell | EnsembleCell, data: SealedDataset) -> None:
         self.store.enter_opening(
             {
                 "dataset": data.name,
@@ -265,16 +297,3 @@ def _failure(error: Exception) -> dict[str, Any]:
         "reason": reason,
         "traceback": "".join(traceback.format_exception(error)),
     }
-
-
-def _key(cell: Cell, data: SealedDataset) -> str:
-    """Return a hash of all that a result is made of: what is asked, images, code, libraries."""
-    made_of = {
-        "spec": cell.spec(),
-        "name": data.name,
-        "data": data.summary["fingerprint"],
-        "code": code_fingerprint(),
-        "versions": versions(),
-        "plugins": [source_fingerprint(c.cls) for c in (cell.extractor, cell.classifier) if c],
-    }
-    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()

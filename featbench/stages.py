@@ -22,7 +22,7 @@ from featbench.sealed import SealedDataset, seal
 from featbench.selection import make_folds
 from featbench.spill import transform_all
 from featbench.timing import PeakMemory, Timing, measure
-from featbench.types import FeatureMatrix, Labels
+from featbench.types import FeatureMatrix, Indices, Labels
 
 __all__ = ["Features", "Skipped", "extract", "load"]
 
@@ -52,6 +52,8 @@ class Features:
         What selection may look at; other than `train` where the extractor learns from labels.
     folds : list of Fold
         Rows of `selection_rows`.
+    judged : list of ndarray of int64
+        The training images that each fold's validation rows are of, in their order.
     phases : dict of str to Timing
     peak_mb : float
     warnings : list of str
@@ -64,6 +66,7 @@ class Features:
     selection_rows: FeatureMatrix
     selection_labels: Labels
     folds: list[Fold]
+    judged: list[Indices]
     phases: dict[str, Timing]
     peak_mb: float
     warnings: list[str]
@@ -136,7 +139,7 @@ def extract(
     labels, groups = data.train.labels, data.train.groups
     if component is None:
         train, test = (np.zeros((n, 1), np.float32) for n in (len(labels), len(data.test_labels)))
-        return Features(None, train, test, labels, train, labels, [], {}, 0.0, [])
+        return Features(None, train, test, labels, train, labels, [], [], {}, 0.0, [])
     extractor: Extractor = component.build(seed)
     reason = extractor.supports(image_shape(data.train.images))
     if reason is not None:
@@ -150,9 +153,11 @@ def extract(
         fitted, train, test = _run(extractor, data, phases, repeats, flip, scratch)
         if extractor.uses_labels and selection != "none":
             folds = make_folds(labels, groups, _held_out(selection), seed)
+            judged = [folds[0].validation]
             selection_rows, selection_labels, folds = _unseen(extractor, data, folds[0], flip, scratch)
         else:
             folds = make_folds(labels, groups, selection, seed)
+            judged = [fold.validation for fold in folds]
             if flip:
                 # A mirrored image stands where its original does: to learn from, or nowhere.
                 folds = [Fold(np.concatenate([f.train, f.train + len(labels)]), f.validation) for f in folds]
@@ -161,7 +166,7 @@ def extract(
         timing.shared = True
     said = [str(w.message) for w in caught]
     all_labels = np.resize(labels, len(train))
-    chosen = selection_rows, selection_labels, folds
+    chosen = selection_rows, selection_labels, folds, judged
     return Features(fitted, train, test, all_labels, *chosen, phases, peak.megabytes(), said)
 
 

@@ -13,6 +13,7 @@ import pytest
 from featbench import extractors, stages
 from featbench.base import Extractor
 from featbench.config import Document, Folds, read_experiment
+from featbench.config.experiment import Ensemble
 from featbench.imagesets import Dataset, DatasetLoader, ImageSet
 from featbench.runner import run
 from featbench.sealed import SealedLabels
@@ -216,3 +217,21 @@ def test_mirrored_images_are_learnt_from_after_their_originals() -> None:
         assert fold.validation.max() < 400
         assert not set(fold.train % 400) & set(fold.validation)
         assert len(fold.train) == 640
+
+
+@pytest.mark.parametrize("selection", [{"folds": 5}, {"holdout": 0.2}])
+def test_an_ensemble_with_a_memory_is_validated_where_it_remembers_nothing(
+    selection: Any, tmp_path: Path
+) -> None:
+    """Its members were judged on other folds: only images that no member has learned from count."""
+    plan = replace(
+        experiment("memory", {"name": "knn", "n_neighbors": 1}, selection),
+        extractors=tuple(experiment(name, "majority", selection).extractors[0] for name in ("memory", "raw")),
+    )
+    rows = replace(plan, ensembles=(Ensemble((0, 1), ("memory → knn", "raw → knn"), None, "soft"),))
+    record = run(rows, output=tmp_path).records[-1]
+    assert record["status"] == "ok"
+    assert record["train_accuracy"] > 0.9, "it remembers"
+    assert record["val_accuracy"] == CHANCE
+    assert record["selection"]["uses_labels"]
+    assert record["selection"]["folds"] == 1, "what they have in common is one part"

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from scipy.special import softmax as shares
 from sklearn.base import clone
 
 from featbench.base import Classifier
 from featbench.classifiers.inputs import new_rows, training_rows
+from featbench.classifiers.votes import deviation_of, votes_of
 from featbench.errors import FeatbenchError, InputError, UnknownNameError, must_be
 from featbench.parameters import Bounds, check_parameters
 from featbench.plugins import TABLES
@@ -54,7 +54,7 @@ class Ensemble(Classifier):
     standard deviation over the training rows, so that the scale of scores counts for nothing, and turned into
     shares by softmax; for two classes the scores are (−s/2, s/2). They are no probabilities, but they
     say which classes are near. A member without scores gives its label the share 1. In a hard vote, of labels
-    with equally many votes the first in sorted order wins.
+    with equally many votes the first in sorted order wins. Members are fitted to the numbers of the classes.
 
     References
     ----------
@@ -115,7 +115,7 @@ class Ensemble(Classifier):
             _build(member, _place("members", i), (self.random_state + i) % 2**32).fit(X, codes)
             for i, member in enumerate(self.members)
         ]
-        self.deviations_ = np.array([_deviation(member, X) for member in self.members_])
+        self.deviations_ = np.array([deviation_of(member, X) for member in self.members_])
         return self
 
     def predict_proba(self, X: AnyArray) -> Float64Array:
@@ -123,10 +123,7 @@ class Ensemble(Classifier):
         X = new_rows(self, X)
         summed = np.zeros((len(X), len(self.classes_)))
         for member, deviation in zip(self.members_, self.deviations_, strict=True):
-            if self.vote == "soft":
-                summed += _shares(member, X, len(self.classes_), deviation)
-            else:
-                summed += _counted(member, X, len(self.classes_))
+            summed += votes_of(member, X, self.vote, deviation)
         summed /= len(self.members_)
         return summed
 
@@ -208,33 +205,3 @@ def _label(member: str | Mapping[str, Any]) -> str:
         return Ensemble.written_label(params)
     told = ", ".join(f"{key}={value}" for key, value in params.items())
     return f"{member['name']}({told})" if told else str(member["name"])
-
-
-def _scores(member: Classifier, X: AnyArray) -> Float64Array | None:
-    """Return a score for each class, or None where the member has probabilities, or neither."""
-    if hasattr(member, "predict_proba") or not hasattr(member, "decision_function"):
-        return None
-    scores = np.asarray(member.decision_function(X), dtype=np.float64)
-    return np.stack([-scores / 2, scores / 2], axis=1) if scores.ndim == 1 else scores
-
-
-def _deviation(member: Classifier, X: AnyArray) -> float:
-    scores = _scores(member, X)
-    deviation = 1.0 if scores is None else float(scores.std())
-    return deviation if deviation > 0 else 1.0
-
-
-def _shares(member: Classifier, X: AnyArray, n_classes: int, deviation: float) -> Float64Array:
-    if hasattr(member, "predict_proba"):
-        return np.asarray(member.predict_proba(X), dtype=np.float64)
-    scores = _scores(member, X)
-    if scores is None:
-        return _counted(member, X, n_classes)
-    found: Float64Array = shares(scores / deviation, axis=1)
-    return found
-
-
-def _counted(member: Classifier, X: AnyArray, n_classes: int) -> Float64Array:
-    votes = np.zeros((len(X), n_classes))
-    votes[np.arange(len(X)), member.predict(X)] = 1
-    return votes

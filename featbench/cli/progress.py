@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from featbench.text import printable
 
 if TYPE_CHECKING:
-    from featbench.config import Cell
+    from featbench.config import Cell, EnsembleCell
 
 __all__ = ["Estimate", "FileProgress", "TerminalProgress", "spoken"]
 
@@ -28,19 +28,23 @@ class Estimate:
 
     Parameters
     ----------
-    cells : sequence of Cell
+    cells : sequence of Cell or EnsembleCell
         All of the run, in order.
     """
 
-    def __init__(self, cells: Sequence[Cell]) -> None:
+    def __init__(self, cells: Sequence[Cell | EnsembleCell]) -> None:
         self._left = [self._key(before, cell) for before, cell in zip([None, *cells], cells, strict=False)]
         self._seen: dict[tuple[str, str], list[float]] = {}
 
     @staticmethod
-    def _key(before: Cell | None, cell: Cell) -> tuple[str, str]:
-        same = before is not None and (before.dataset, before.split, before.seed, before.extractor) == (
-            cell.dataset, cell.split, cell.seed, cell.extractor,
-        )  # fmt: skip
+    def _key(before: Cell | EnsembleCell | None, cell: Cell | EnsembleCell) -> tuple[str, str]:
+        from featbench.config import EnsembleCell
+
+        if isinstance(cell, EnsembleCell):
+            return "", "ensemble of rows"
+        same = before is not None and (
+            before.dataset, before.split, before.seed, getattr(before, "extractor", None),
+        ) == (cell.dataset, cell.split, cell.seed, cell.extractor)  # fmt: skip
         if cell.extractor is None:
             return "none", cell.classifier.name
         return "" if same else cell.extractor.label, cell.classifier.name
@@ -83,7 +87,7 @@ class TerminalProgress:
         self._n_done = 0
         self._n = 0
 
-    def begin(self, cells: Sequence[Cell]) -> None:
+    def begin(self, cells: Sequence[Cell | EnsembleCell]) -> None:
         """Start the line."""
         self._estimate = Estimate(cells)
         self._n = len(cells)
@@ -95,7 +99,9 @@ class TerminalProgress:
         """Show what is being worked on."""
         self._bar.update(self._task, description=printable(text)[:60])
 
-    def cell(self, cell: Cell, record: dict[str, Any], seconds: float, *, reused: bool) -> None:
+    def cell(
+        self, cell: Cell | EnsembleCell, record: dict[str, Any], seconds: float, *, reused: bool
+    ) -> None:
         """Move on by a cell."""
         self._estimate.done(seconds, reused=reused)
         self._n_done += 1

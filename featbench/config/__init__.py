@@ -7,7 +7,7 @@ from pathlib import Path
 
 from featbench.config.components import Component
 from featbench.config.document import Document, parse
-from featbench.config.experiment import Cell, Experiment, Folds, Holdout, Selection, Timing
+from featbench.config.experiment import Cell, EnsembleCell, Experiment, Folds, Holdout, Selection, Timing
 from featbench.config.overrides import apply_overrides
 from featbench.config.packaged import packaged_configs
 from featbench.config.reading import read_experiment
@@ -17,6 +17,7 @@ __all__ = [
     "Cell",
     "Component",
     "Document",
+    "EnsembleCell",
     "Experiment",
     "Folds",
     "Holdout",

@@ -93,6 +93,13 @@ class Component:
         return " → ".join([label, *(step.label for step in self.maps)])
 
     @property
+    def short(self) -> str:
+        """The label without parameters."""
+        short = " & ".join(part.short for part in self.parts) or self.name
+        short = short if self.augment == "none" else f"{short} + flips"
+        return " → ".join([short, *(step.short for step in self.maps)])
+
+    @property
     def _label_as_part(self) -> str:
         bare = self.label.startswith("(") or not self.parts
         return self.label if bare and not self.maps else f"({self.label})"

@@ -16,7 +16,10 @@ from featbench.config.components import Component
 
 __all__ = [
     "PLURALS",
+    "VOTES",
     "Cell",
+    "Ensemble",
+    "EnsembleCell",
     "Experiment",
     "Folds",
     "Holdout",
@@ -32,6 +35,9 @@ PLURALS = {
     "preprocess": "preprocesses",
     "classifier": "classifiers",
 }
+
+
+VOTES = ("soft", "hard")
 
 
 class _Section(BaseModel):
@@ -120,11 +126,107 @@ class Cell:
     @property
     def cell_id(self) -> str:
         """A name for files: readable, and unique by a hash of `spec`."""
-        text = json.dumps(self.spec(), sort_keys=True)
         names = [self.extractor.label] if self.extractor else []
-        names.append(self.classifier.name)
-        slug = re.sub(r"[^a-z0-9]+", "-", "-".join(names).lower()).strip("-")[:60]
-        return f"{slug}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+        return _file_name("-".join([*names, self.classifier.name]), self.spec())
+
+    def columns(self) -> dict[str, str]:
+        """Return the columns of a table that name its parts."""
+        return {
+            "extractor": self.extractor.label if self.extractor else "",
+            "preprocess": self.preprocess,
+            "classifier": self.classifier.label,
+        }
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Rows that vote, as an experiment asks for them.
+
+    Attributes
+    ----------
+    rows : tuple of int
+        Which of an experiment's pipelines may vote, by their position, ascending.
+    written : tuple of str
+        The rows as they were written; empty for the best of all.
+    best : int or None
+        How many of them vote: those with the highest validation accuracy; None for all.
+    vote : str
+        One of `VOTES`.
+    """
+
+    rows: tuple[int, ...]
+    written: tuple[str, ...]
+    best: int | None
+    vote: str
+
+    @property
+    def label(self) -> str:
+        """What a table calls the row."""
+        told = [f"best {self.best}"] if self.best is not None else list(self.written)
+        return f"ensemble({', '.join(told if self.vote == 'soft' else [*told, 'vote=hard'])})"
+
+
+@dataclass(frozen=True)
+class EnsembleCell:
+    """One row of the results to be that other rows of the same images and seed vote for.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+    members : tuple of Cell
+        Those that may vote, in the order of the experiment.
+    """
+
+    ensemble: Ensemble
+    members: tuple[Cell, ...]
+
+    @property
+    def dataset(self) -> Component:
+        """The members' data set."""
+        return self.members[0].dataset
+
+    @property
+    def split(self) -> int:
+        """The members' outer fold."""
+        return self.members[0].split
+
+    @property
+    def seed(self) -> int:
+        """The members' seed."""
+        return self.members[0].seed
+
+    @property
+    def label(self) -> str:
+        """What a table calls the row."""
+        return self.ensemble.label
+
+    def spec(self) -> dict[str, Any]:
+        """Return everything that decides the result, the images and the code aside, in JSON's types."""
+        asked = {"best": self.ensemble.best, "vote": self.ensemble.vote}
+        return {"ensemble": {**asked, "members": [cell.spec() for cell in self.members]}}
+
+    @property
+    def cell_id(self) -> str:
+        """A name for files: readable, and unique by a hash of `spec`."""
+        asked, vote = self.ensemble, "" if self.ensemble.vote == "soft" else "-hard"
+        # Not from how the rows were written: the same rows in other words are the same row.
+        readable = f"of-{len(self.members)}" if asked.best is None else f"best-{asked.best}"
+        return _file_name(f"ensemble-{readable}{vote}", self.spec())
+
+    def columns(self) -> dict[str, str]:
+        """Return the columns of a table that name its parts: the members', each once."""
+        extractors = [cell.extractor.label for cell in self.members if cell.extractor]
+        preprocesses = [cell.preprocess for cell in self.members]
+        return {
+            "extractor": ", ".join(dict.fromkeys(extractors)),
+            "preprocess": ", ".join(dict.fromkeys(preprocesses)),
+            "classifier": "ensemble",
+        }
+
+
+def _file_name(readable: str, spec: Mapping[str, Any]) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "-", readable.lower()).strip("-")[:60]
+    return f"{slug}-{hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:10]}"
 
 
 @dataclass(frozen=True)
@@ -140,19 +242,25 @@ class Experiment:
     classifiers: tuple[tuple[Component, tuple[Mapping[str, Any], ...]], ...]
     selection: Selection
     timing: Timing
+    ensembles: tuple[Ensemble, ...] = ()
 
-    def cells(self) -> Iterator[Cell]:
-        """Yield every cell, those that share a stage one after another."""
+    def cells(self) -> Iterator[Cell | EnsembleCell]:
+        """Yield every cell, those that share a stage one after another, ensembles after their members."""
         for dataset in self.datasets:
             for seed in self.seeds:
                 for split in range(self.splits or 1):
                     yield from self._cells_of(dataset, split, seed)
 
-    def _cells_of(self, dataset: Component, split: int, seed: int) -> Iterator[Cell]:
+    def _cells_of(self, dataset: Component, split: int, seed: int) -> Iterator[Cell | EnsembleCell]:
         shared = (dataset, split, self.splits, seed)
         for name in ("chance", "majority"):
             yield Cell(*shared, None, "none", Component("classifier", name), ({},), "none")
-        for extractor in self.extractors:
-            for preprocess in self.preprocesses:
-                for classifier, candidates in self.classifiers:
-                    yield Cell(*shared, extractor, preprocess, classifier, candidates, self.selection)
+        pipelines = [
+            Cell(*shared, extractor, preprocess, classifier, candidates, self.selection)
+            for extractor in self.extractors
+            for preprocess in self.preprocesses
+            for classifier, candidates in self.classifiers
+        ]
+        yield from pipelines
+        for ensemble in self.ensembles:
+            yield EnsembleCell(ensemble, tuple(pipelines[row] for row in ensemble.rows))

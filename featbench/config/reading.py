@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from featbench.config.components import Component, read_component
 from featbench.config.document import Document, KeyPath
+from featbench.config.ensembles import read_ensembles
 from featbench.config.experiment import PLURALS, Experiment, Folds, Holdout, Selection, Settings, Timing
 from featbench.config.search import candidates_of, read_space
 from featbench.config.validation import parameters_of, validation_problems
@@ -64,12 +65,13 @@ def read_experiment(document: Document, name: str) -> Experiment:
         selection=selection,
         timing=settings.timing,
     )
+    experiment = read_ensembles(document, experiment)
     _check_distinct(document, experiment)
     return experiment
 
 
 def _read_settings(document: Document, problems: list[str]) -> Settings | None:
-    known = {*Settings.model_fields, *PLURALS, *PLURALS.values(), "search", "selection"}
+    known = {*Settings.model_fields, *PLURALS, *PLURALS.values(), "search", "selection", "ensembles"}
     for key in document.data:
         if key not in known:
             suggestion = nearest(key, known)

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
 
 from featbench.config.components import AUGMENTS, TABLES, WRITTEN
-from featbench.config.experiment import PLURALS, Folds, Holdout, settings_schema
+from featbench.config.experiment import PLURALS, VOTES, Folds, Holdout, settings_schema
 from featbench.docstrings import read_docstring
 from featbench.errors import FeatbenchError
 from featbench.preprocessing import PREPROCESSORS
@@ -38,6 +38,7 @@ def experiment_schema() -> dict[str, Any]:
     properties["selection"] = {
         "anyOf": [Folds.model_json_schema(), Holdout.model_json_schema(), {"const": "none"}]
     }
+    properties["ensembles"] = {"type": "array", "items": _ensemble(), "minItems": 1}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "featbench experiment",
@@ -94,6 +95,21 @@ def _named(name: str, kind: str, cls: type[Any], schema: dict[str, Any]) -> dict
 def _beside_extractor() -> dict[str, Any]:
     maps = {"type": "array", "items": {"$ref": "#/$defs/map"}, "minItems": 1}
     return {"maps": maps, "augment": {"enum": list(AUGMENTS)}}
+
+
+def _ensemble() -> dict[str, Any]:
+    cells = {"type": "array", "items": {"type": "string"}, "minItems": 2, "uniqueItems": True}
+    return {
+        "type": "object",
+        "description": "Rows whose votes are averaged: those that are named, or the best by validation.",
+        "properties": {
+            "cells": cells,
+            "best": {"type": "integer", "minimum": 2},
+            "vote": {"enum": list(VOTES)},
+        },
+        "oneOf": [{"required": ["cells"]}, {"required": ["best"]}],
+        "additionalProperties": False,
+    }
 
 
 def _space() -> dict[str, Any]:

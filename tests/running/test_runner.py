@@ -166,13 +166,13 @@ def test_a_second_run_makes_nothing_again(finished: Any, monkeypatch: pytest.Mon
 
 
 def test_other_code_or_images_are_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from featbench import runner
+    from featbench import keys
 
     small = plan(extractors=["raw"], classifiers=[{"name": "knn", "n_neighbors": 1}])
     run(small, output=tmp_path)
     assert run(small, output=tmp_path).n_reused == 3
     assert run(small, output=tmp_path, force=True).n_reused == 0
-    monkeypatch.setattr(runner, "code_fingerprint", lambda: "another")
+    monkeypatch.setattr(keys, "code_fingerprint", lambda: "another")
     assert run(small, output=tmp_path).n_reused == 0
 
 
