@@ -13,7 +13,7 @@ from featbench.types import ImageArray
 from featbench.words.parts import Sampling
 from featbench.words.places import PatchGrid, Places
 
-__all__ = ["Dense"]
+__all__ = ["Dense", "Side", "check_room", "sides_of"]
 
 Side = Annotated[int, Bounds(ge=1)]
 
@@ -40,13 +40,7 @@ class Dense(Sampling):
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Refuse images smaller than the largest patch."""
-        height, width = shape[:2]
-        least = max(self._sides())
-        if min(height, width) < least:
-            constraint = f"at least {least} × {least} pixels, the size of a patch"
-            remedy = "Enlarge the images, or take smaller patches."
-            got = Shown(f"{height} × {width}")
-            raise InputError(must_be("Dense", "images", constraint, got, remedy))
+        check_room("Dense", shape, max(sides_of("Dense", self.sizes)))
 
     def places(self, images: ImageArray, random_state: int) -> Places:  # noqa: ARG002 - nothing is drawn
         """Return the same patches for every image."""
@@ -54,7 +48,7 @@ class Dense(Sampling):
         self.check_shape(images.shape[1:])
         grids = tuple(
             PatchGrid(_firsts(height, size, self.stride), _firsts(width, size, self.stride), size)
-            for size in self._sides()
+            for size in sides_of("Dense", self.sizes)
         )
         positions = np.concatenate([_centres(grid) for grid in grids])
         sides = np.concatenate(
@@ -68,11 +62,22 @@ class Dense(Sampling):
             grids=grids,
         )
 
-    def _sides(self) -> list[int]:
-        sides = [int(size) for size in np.ravel(self.sizes)]
-        if not sides:
-            raise InputError(must_be("Dense", "sizes", "one number or more", self.sizes))
-        return sides
+
+def sides_of(where: str, sizes: int | list[int]) -> list[int]:
+    """Return one size or several as a list; raise `InputError` where there is none."""
+    sides = [int(size) for size in np.ravel(sizes)]
+    if not sides:
+        raise InputError(must_be(where, "sizes", "one number or more", sizes))
+    return sides
+
+
+def check_room(where: str, shape: tuple[int, ...], least: int) -> None:
+    """Raise `InputError` where images of `shape` are smaller than a patch of so many pixels a side."""
+    height, width = shape[:2]
+    if min(height, width) < least:
+        constraint = f"at least {least} × {least} pixels, the size of a patch"
+        remedy = "Enlarge the images, or take smaller patches."
+        raise InputError(must_be(where, "images", constraint, Shown(f"{height} × {width}"), remedy))
 
 
 def _firsts(extent: int, size: int, stride: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
