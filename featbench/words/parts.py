@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from featbench.errors import InputError, must_be
 from featbench.types import AnyArray, FeatureMatrix, ImageArray, Indices
 from featbench.words.places import Places
 
@@ -123,7 +124,21 @@ class Encoding(Part):
 
     A subclass writes `length` and `codes`; the base class sums codes up over cells in chunks. One that can do
     both at once, so that codes are never there, overrides `pooled`.
+
+    Attributes
+    ----------
+    reductions : tuple of {"sum", "max"}
+        What may be done to its codes.
     """
+
+    reductions: ClassVar[tuple[Reduction, ...]] = ("sum", "max")
+
+    def check_reduction(self, how: Reduction) -> None:
+        """Raise `InputError` where a pooling would do to its codes what says nothing."""
+        if how not in self.reductions:
+            name = type(self).__name__
+            remedy = f"{name} adds up what descriptors have in common; their largest number says nothing."
+            raise InputError(must_be(name, "the pooling's how", '"sum" or "mean"', how, remedy))
 
     @abstractmethod
     def length(self, codebook: Codebook) -> int:
