@@ -14,11 +14,18 @@ from typing import TYPE_CHECKING, Any
 from featbench.plugins import PluginTable
 
 if TYPE_CHECKING:
+    from featbench.words.hard import Hard
     from featbench.words.hog144 import HOG144
+    from featbench.words.keypoints import Keypoints
+    from featbench.words.nearest import Nearest
     from featbench.words.patch import Patch
     from featbench.words.pooling import Grid, Pyramid, Quadrants, Whole
+    from featbench.words.random_crops import RandomCrops
     from featbench.words.sampling import Dense
     from featbench.words.sift_patch import SIFTPatch
+    from featbench.words.soft import Soft
+    from featbench.words.soft_threshold import SoftThreshold
+    from featbench.words.triangle import Triangle
 
 __all__ = [
     "CODEBOOKS",
@@ -29,10 +36,17 @@ __all__ = [
     "SAMPLINGS",
     "Dense",
     "Grid",
+    "Hard",
+    "Keypoints",
+    "Nearest",
     "Patch",
     "Pyramid",
     "Quadrants",
+    "RandomCrops",
     "SIFTPatch",
+    "Soft",
+    "SoftThreshold",
+    "Triangle",
     "Whole",
 ]
 
@@ -40,6 +54,8 @@ SAMPLINGS = PluginTable(
     "sampling",
     {
         "dense": "featbench.words.sampling:Dense",
+        "random_crops": "featbench.words.random_crops:RandomCrops",
+        "keypoints": "featbench.words.keypoints:Keypoints",
     },
 )
 
@@ -59,7 +75,13 @@ CODEBOOKS = PluginTable(
 
 ENCODINGS = PluginTable(
     "encoding",
-    {},
+    {
+        "hard": "featbench.words.hard:Hard",
+        "soft": "featbench.words.soft:Soft",
+        "triangle": "featbench.words.triangle:Triangle",
+        "soft_threshold": "featbench.words.soft_threshold:SoftThreshold",
+        "nearest": "featbench.words.nearest:Nearest",
+    },
 )
 
 POOLINGS = PluginTable(
