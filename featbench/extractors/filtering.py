@@ -15,7 +15,7 @@ from featbench.extractors.raw import to_grey
 from featbench.numerics.threads import kernel, spread
 from featbench.types import AnyArray, ImageArray, Indices
 
-__all__ = ["Convolution", "Planes", "convolution_with", "each_response"]
+__all__ = ["Convolution", "Planes", "convolution_with", "each_response", "responses_of"]
 
 Planes = NDArray[np.float32]
 
@@ -45,20 +45,25 @@ def each_response(
         As in `featbench.extractors.filter_bank.FilterBank`.
     """
     grey = to_grey(images) if images.ndim == 4 else images
-    filters = filter_bank(bank, scale)
-    convolution = convolution_with(bank, scale, *grey.shape[1:])
 
     def work(start: int, stop: int) -> None:
         # One image at a time: its transforms stay in the cache, and no other image can touch its rounding.
         for i in range(start, stop):
-            plane = grey[i].astype(np.float32)
-            _centre(plane, normalize)
-            outputs = convolution.outputs(plane)
-            responses = np.empty((len(filters.names), *plane.shape), dtype=np.float32)
-            _respond(outputs, filters.families, filters.orientations, _WEBER if contrast else 0.0, responses)
-            keep(i, responses)
+            keep(i, responses_of(grey[i], bank=bank, scale=scale, normalize=normalize, contrast=contrast))
 
     spread(work, len(grey))
+
+
+def responses_of(
+    image: ImageArray, *, bank: BankName, scale: float, normalize: bool, contrast: bool
+) -> Planes:
+    """Return the responses of one grey image, ``float32 (responses, h, w)``, in the calling thread."""
+    filters, plane = filter_bank(bank, scale), image.astype(np.float32)
+    _centre(plane, normalize)
+    outputs = convolution_with(bank, scale, *plane.shape).outputs(plane)
+    responses = np.empty((len(filters.names), *plane.shape), dtype=np.float32)
+    _respond(outputs, filters.families, filters.orientations, _WEBER if contrast else 0.0, responses)
+    return responses
 
 
 class Convolution:

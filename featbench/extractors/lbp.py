@@ -18,9 +18,9 @@ from featbench.numerics.threads import kernel, spread
 from featbench.parameters import Bounds
 from featbench.types import AnyArray, FeatureMatrix, ImageArray
 
-__all__ = ["LBP", "lbp"]
+__all__ = ["LBP", "MOST_ROTATED", "Method", "Points", "Radius", "lbp"]
 
-_MOST_POINTS, _MOST_ROTATED = 24, 16  # beyond, tables and histograms grow out of use
+_MOST_POINTS, MOST_ROTATED = 24, 16  # beyond, tables and histograms grow out of use
 _BATCH_PIXELS = 1 << 15  # labelled at a time, 2 bytes a pixel: within a cache
 _PIXELS_PER_THREAD = 1 << 16  # about half a millisecond, the price of starting a thread several times over
 
@@ -107,8 +107,8 @@ class LBP(Extractor):
             raise InputError(
                 must_be("LBP", "radius", f"one, or as many as points ({len(points)})", self.radius)
             )
-        if self.method == "ror" and max(points) > _MOST_ROTATED:
-            raise InputError(must_be("LBP", "points", f'≤ {_MOST_ROTATED} for method="ror"', self.points))
+        if self.method == "ror" and max(points) > MOST_ROTATED:
+            raise InputError(must_be("LBP", "points", f'≤ {MOST_ROTATED} for method="ror"', self.points))
         return list(zip(points, radii, strict=True))
 
     def _n_features(self, shape: tuple[int, ...]) -> int:

@@ -14,13 +14,17 @@ from typing import TYPE_CHECKING, Any
 from featbench.plugins import PluginTable
 
 if TYPE_CHECKING:
+    from featbench.words.filter_responses import FilterResponses
     from featbench.words.hard import Hard
     from featbench.words.hog144 import HOG144
     from featbench.words.keypoints import Keypoints
+    from featbench.words.kmeans import KMeans, SphericalKMeans
+    from featbench.words.lbp_patch import LBPPatch
     from featbench.words.nearest import Nearest
     from featbench.words.patch import Patch
     from featbench.words.pooling import Grid, Pyramid, Quadrants, Whole
     from featbench.words.random_crops import RandomCrops
+    from featbench.words.random_words import RandomDirections, RandomPatches
     from featbench.words.sampling import Dense
     from featbench.words.sift_patch import SIFTPatch
     from featbench.words.soft import Soft
@@ -35,17 +39,23 @@ __all__ = [
     "POOLINGS",
     "SAMPLINGS",
     "Dense",
+    "FilterResponses",
     "Grid",
     "Hard",
+    "KMeans",
     "Keypoints",
+    "LBPPatch",
     "Nearest",
     "Patch",
     "Pyramid",
     "Quadrants",
     "RandomCrops",
+    "RandomDirections",
+    "RandomPatches",
     "SIFTPatch",
     "Soft",
     "SoftThreshold",
+    "SphericalKMeans",
     "Triangle",
     "Whole",
 ]
@@ -65,12 +75,19 @@ DESCRIPTORS = PluginTable(
         "patch": "featbench.words.patch:Patch",
         "hog144": "featbench.words.hog144:HOG144",
         "sift": "featbench.words.sift_patch:SIFTPatch",
+        "lbp": "featbench.words.lbp_patch:LBPPatch",
+        "filters": "featbench.words.filter_responses:FilterResponses",
     },
 )
 
 CODEBOOKS = PluginTable(
     "codebook",
-    {},
+    {
+        "kmeans": "featbench.words.kmeans:KMeans",
+        "spherical": "featbench.words.kmeans:SphericalKMeans",
+        "random_patches": "featbench.words.random_words:RandomPatches",
+        "gaussian": "featbench.words.random_words:RandomDirections",
+    },
 )
 
 ENCODINGS = PluginTable(

@@ -44,6 +44,7 @@ def cut(images: ImageArray, places: Places, size: int) -> ImageArray:
         Rounded half up, C-contiguous, in the order of `places`.
     """
     n, height, width, *colour = images.shape
+    assert len(places) == n  # what follows works on bare memory
     patches = np.empty((len(places.sizes), size, size, *colour), dtype=np.uint8)
     if not len(patches):
         return patches
