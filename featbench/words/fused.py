@@ -150,7 +150,7 @@ def _smallest(values: Any, k: int) -> Any:
 
 @kernel
 def _ends(values: Any) -> tuple[Any, Any]:
-    """Return the least and the largest value, by their bits: integers are compared in wide registers, floats are not."""
+    """Return the least and the largest value, by their bits: integers are compared in wide registers."""
     bits = values.view(np.int32)
     least, most = np.int32(2**31 - 1), np.int32(-(2**31))
     for j in range(bits.shape[0]):
