@@ -10,6 +10,7 @@ import numpy as np
 from featbench.base import FeatureMap
 from featbench.errors import InputError, Shown, must_be
 from featbench.maps.moments import principal_directions
+from featbench.numerics.namespace import beside
 from featbench.parameters import Bounds
 from featbench.types import AnyArray, FeatureMatrix
 
@@ -87,5 +88,5 @@ class PCA(FeatureMap):
 
     def _map(self, X: FeatureMatrix) -> AnyArray:
         # In float64: a whitened component may be far smaller than the numbers that it is a difference of.
-        mapped: AnyArray = (X - self.mean_) @ self.projection_
+        mapped: AnyArray = (X - beside(X, self.mean_)) @ beside(X, self.projection_)
         return mapped

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-import numpy as np
-
 from featbench.base import FeatureMap
+from featbench.numerics.namespace import namespace
 from featbench.parameters import Bounds
 from featbench.types import AnyArray, FeatureMatrix
 
@@ -47,9 +46,11 @@ class Power(FeatureMap):
         return d
 
     def _map(self, X: FeatureMatrix) -> AnyArray:
-        size = np.abs(X)
-        powers = np.sqrt(size) if self.exponent == 0.5 else np.power(size, np.float32(self.exponent))
-        return np.copysign(powers, X)
+        xp = namespace(X)
+        size = xp.abs(X)
+        powers = xp.sqrt(size) if self.exponent == 0.5 else size ** float(self.exponent)
+        mapped: AnyArray = xp.copysign(powers, X)
+        return mapped
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -74,7 +75,8 @@ class L2(FeatureMap):
 
     def _map(self, X: FeatureMatrix) -> AnyArray:
         # Squares of float32 numbers neither overflow float64 nor vanish in it.
-        lengths = np.sqrt(np.einsum("ij,ij->i", X, X, dtype=np.float64))
-        lengths[lengths == 0] = 1
-        mapped: AnyArray = X / lengths[:, None]
+        xp = namespace(X)
+        wide = xp.astype(X, xp.float64)
+        lengths = xp.sqrt(xp.sum(wide * wide, axis=1, keepdims=True))
+        mapped: AnyArray = wide / xp.where(lengths == 0, 1.0, lengths)
         return mapped

@@ -9,10 +9,15 @@ import numpy as np
 
 from featbench.base import FeatureMap
 from featbench.maps.moments import principal_directions
+from featbench.numerics.namespace import beside
 from featbench.parameters import Bounds
 from featbench.types import AnyArray, FeatureMatrix
 
 __all__ = ["Whiten"]
+
+# A product in float32 rounds numbers as large as rows are by 2⁻²⁴ of them, and then magnifies what was rounded. Up to
+# this magnification that leaves less than 3e-5 where whitened numbers have variance 1 at most.
+_FLOAT32_MAGNIFIES = 500.0
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -31,6 +36,8 @@ class Whiten(FeatureMap):
     mean_ : ndarray of float64, (d,)
     projection_ : ndarray of float64, (d, d)
         Symmetric.
+    precision_ : str
+        ``"float32"`` where rows can be multiplied in float32 with an error below 3e-5, otherwise ``"float64"``.
 
     Notes
     -----
@@ -69,7 +76,11 @@ class Whiten(FeatureMap):
         self.mean_ = found.mean
         self.projection_ = (V.T * ((variances + added) ** -0.5 - rest)) @ V
         self.projection_[np.diag_indices(X.shape[1])] += rest
+        size = np.sqrt(found.variances[0]) + np.abs(found.mean).max()
+        magnified = size * max(rest, np.max((variances + added) ** -0.5, initial=0))
+        self.precision_ = "float32" if magnified <= _FLOAT32_MAGNIFIES else "float64"
 
     def _map(self, X: FeatureMatrix) -> AnyArray:
-        mapped: AnyArray = (X - self.mean_) @ self.projection_
+        mean, projection = (beside(X, values, self.precision_) for values in (self.mean_, self.projection_))
+        mapped: AnyArray = (X - mean) @ projection
         return mapped

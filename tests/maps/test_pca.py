@@ -68,5 +68,11 @@ def test_more_components_than_rows_or_columns_are_refused():
         PCA(components=5).fit(np.ones((0, 9)))
 
 
+def test_torch_gets_the_same(X):
+    torch = pytest.importorskip("torch")
+    pca = PCA(components=5, whiten=True).fit(X)
+    np.testing.assert_allclose(pca._map(torch.tensor(X)), pca._map(X), rtol=FLOAT32)
+
+
 def test_laws():
     check_map(PCA(components=9, whiten=True))

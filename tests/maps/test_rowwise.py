@@ -34,6 +34,15 @@ def test_l2_neither_overflows_nor_loses_small_rows(size):
     np.testing.assert_allclose(L2().fit_transform(X), [[0.6, 0.8]], rtol=FLOAT32)
 
 
+@pytest.mark.parametrize("feature_map", [Power(), Power(exponent=0.3), L2()], ids=repr)
+def test_torch_gets_the_same(feature_map, rng):
+    torch = pytest.importorskip("torch")
+    X = rng.normal(size=(9, 6)).astype(np.float32)
+    X[3] = 0
+    feature_map.fit(X)
+    np.testing.assert_allclose(feature_map._map(torch.tensor(X)), feature_map._map(X), rtol=FLOAT32)
+
+
 def test_names_stay():
     for feature_map in (Power(), L2()):
         names = feature_map.fit(np.ones((2, 2))).get_feature_names_out(["red", "green"])

@@ -6,6 +6,7 @@ from featbench.maps import Whiten
 from featbench.testing import check_map
 
 FLOAT32 = 1e-5  # rows and results are float32
+PROMISED = 3e-5  # of products in float32, where whitened numbers have variance 1
 ROOT = 1e-4  # and a square root of a matrix between them
 
 
@@ -51,6 +52,32 @@ def test_no_whitening_stays_nearer_to_the_columns(rng):
     own = [np.corrcoef(X[:, i], white[:, i])[0, 1] for i in range(4)]
     turned = [np.corrcoef(X[:, i], (white @ turn)[:, i])[0, 1] for i in range(4)]
     assert sum(own) > sum(turned)
+
+
+def test_float32_does_where_little_is_magnified(X):
+    white = Whiten().fit(X)
+    assert white.precision_ == "float32"
+    exact = (X - white.mean_) @ white.projection_
+    np.testing.assert_allclose(white.transform(X), exact, atol=PROMISED)
+
+
+def test_float32_is_not_taken_where_much_is(rng):
+    """A direction that varies a hundred-thousandth as much as another, or rows far from zero."""
+    X = rng.normal(size=(50, 3)).astype(np.float32)
+    for scale, shift in ((1e-5, 0), (1, 1e4)):
+        rows = X * np.float32([1, 1, scale]) + np.float32(shift)
+        white = Whiten(epsilon=0.0).fit(rows)
+        assert white.precision_ == "float64"
+        np.testing.assert_allclose(
+            white.transform(rows), (rows - white.mean_) @ white.projection_, rtol=FLOAT32
+        )
+
+
+def test_torch_gets_the_same(X):
+    torch = pytest.importorskip("torch")
+    for epsilon in (0.1, 0.0):
+        white = Whiten(epsilon=epsilon).fit(X)
+        np.testing.assert_allclose(white._map(torch.tensor(X)), white.transform(X), atol=PROMISED)
 
 
 def test_laws():
