@@ -87,7 +87,9 @@ def _cells(images: Any, slopes: Any, up: int, down: int, cell: int, features: An
     """Fill ``features[image, column, row, orientation]`` for some images ``(n, h, w, channels)``."""
     n, height, width, channels = images.shape
     _, cols, rows, orientations = features.shape
-    luma = np.empty((height, width), np.int64)
+    # Whole thousandths, and sums of two squares, are exact in float64, which wide registers take.
+    luma = np.empty((height + 1, width + 1), np.float64)
+    right, below, strength, bins = np.empty((4, width), np.float64)
     total = np.empty((cols, rows, orientations), np.float64)
     unit = 1.0 / (1000.0 * cell * cell)
     for i in range(n):
@@ -98,15 +100,18 @@ def _cells(images: Any, slopes: Any, up: int, down: int, cell: int, features: An
                     luma[y, x] = _RED * red + _GREEN * green + _BLUE * blue
                 else:
                     luma[y, x] = 1000 * images[i, y, x, 0]
+        # Forward differences; the last row and column have zero.
+        luma[:, width] = luma[:, width - 1]
+        luma[height] = luma[height - 1]
         total[:] = 0
         for y in range(rows * cell):
-            for x in range(cols * cell):
-                # Forward differences; the last row and column keep zero.
-                right = luma[y, x + 1] - luma[y, x] if x + 1 < width else 0
-                below = luma[y + 1, x] - luma[y, x] if y + 1 < height else 0
-                k = _bin(right, below, slopes, up, down)
-                if k >= 0:
-                    total[x // cell, y // cell, k] += np.sqrt(float(right * right + below * below))
+            here, under, r = luma[y], luma[y + 1], y // cell
+            for x in range(width):
+                right[x], below[x] = here[x + 1] - here[x], under[x] - here[x]
+            _vote(right, below, slopes, float(up), float(down), strength, bins)
+            for c in range(cols):
+                for x in range(c * cell, (c + 1) * cell):
+                    total[c, r, int(bins[x])] += strength[x]
         for c in range(cols):
             for r in range(rows):
                 for k in range(orientations):
@@ -114,13 +119,13 @@ def _cells(images: Any, slopes: Any, up: int, down: int, cell: int, features: An
 
 
 @kernel
-def _bin(right: int, below: int, slopes: Any, up: int, down: int) -> int:
-    """Return the bin of a gradient, or −1 where the course drops it."""
-    if right < 0 or (right == 0 and (below > up or below < -down or below == 0)):
-        return -1
-    if right == 0:
-        return slopes.shape[0] if below > 0 else 0
-    k = 0
+def _vote(right: Any, below: Any, slopes: Any, up: float, down: float, strength: Any, bins: Any) -> None:
+    """Find the strength of each gradient of a line, 0 where the course drops it, and its bin, a whole number."""
+    for x in range(len(right)):
+        square = right[x] * right[x] + below[x] * below[x]
+        upright = (right[x] == 0.0) & (below[x] <= up) & (below[x] >= -down)
+        strength[x] = np.sqrt(square) if (right[x] > 0.0) | upright else 0.0
+        bins[x] = 0.0
     for slope in slopes:
-        k += below >= right * slope
-    return k
+        for x in range(len(right)):
+            bins[x] += 1.0 if below[x] >= right[x] * slope else 0.0
