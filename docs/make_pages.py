@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from skimage.data import chelsea, coffee
-from sklearn.base import clone
 
 import featbench.maps
 from featbench.base import Extractor
@@ -44,6 +43,7 @@ _DRAWN: dict[str, list[dict[str, Any]]] = {
     "color_moments": [{"grid": 5}],
     "hog": [{}, {"variant": "uoctti"}],
     "sift": [{}, {"keypoints": "detected"}],
+    "bovw": [{"codebook": {"words": 200}}],  # of 1,600 words two photographs have few patches each
     "mapped": [],  # those of its extractor
 }
 
@@ -157,7 +157,7 @@ def example(name: str) -> Extractor:
 
 def _length(extractor: Extractor, side: int) -> int:
     """Return d for square colour images."""
-    return clone(extractor).fit(np.zeros((1, side, side, 3), np.uint8)).n_features_out_
+    return extractor._n_features((side, side, 3))
 
 
 def _takes_grey(extractor: Extractor) -> bool:

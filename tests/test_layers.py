@@ -43,13 +43,22 @@ def imports(module: str) -> set[str]:
     if not path.exists():
         path = PACKAGE / module.replace(".", "/") / "__init__.py"
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    if (
+        path.name == "__init__.py"
+    ):  # a table names what it loads when asked; a checker of types is told the same
+        tree.body = [node for node in tree.body if not _for_types_alone(node)]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module)
             found |= {f"{node.module}.{alias.name}" for alias in node.names if node.module == "featbench"}
     return found
+
+
+def _for_types_alone(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
 def top_level_imports(module: str) -> set[str]:

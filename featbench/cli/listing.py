@@ -14,13 +14,24 @@ from featbench.errors import FeatbenchError, UnknownNameError
 from featbench.extractors import EXTRACTORS
 from featbench.maps import MAPS
 from featbench.parameters import Bounds
+from featbench.words import CODEBOOKS, DESCRIPTORS, ENCODINGS, POOLINGS, SAMPLINGS
 
 if TYPE_CHECKING:
     from featbench.plugins import PluginTable
 
 __all__ = ["info", "list_plugins"]
 
-_TABLES: tuple[PluginTable, ...] = (DATASETS, EXTRACTORS, MAPS, CLASSIFIERS)
+_TABLES: tuple[PluginTable, ...] = (
+    DATASETS,
+    EXTRACTORS,
+    MAPS,
+    CLASSIFIERS,
+    SAMPLINGS,
+    DESCRIPTORS,
+    CODEBOOKS,
+    ENCODINGS,
+    POOLINGS,
+)
 
 
 def list_plugins(
@@ -28,7 +39,7 @@ def list_plugins(
         bool, typer.Option("--check", help="Import each, and tell which fails and why.")
     ] = False,
 ) -> int:
-    """List data sets, extractors, feature maps and classifiers, those of other packages too."""
+    """List data sets, extractors, maps, classifiers and parts of bags of visual words, other packages' too."""
     headings = ["kind", "name", "from"]
     rows = []
     failed = False
@@ -79,6 +90,9 @@ def _show(kind: str, name: str, cls: type[Any]) -> None:
     print_rows(["parameter", "type", "default", "meaning"], rows)
     if kind == "extractor" and name in WRITTEN:
         typer.echo(f"In an experiment file: extractor: {WRITTEN[name]}\n")
+    for heading, told in getattr(cls, "choices", dict)().items():
+        typer.echo(heading)
+        print_rows(list(told[0]), told[1:])
     if getattr(cls, "default_search", None):
         searched = "; ".join(f"{k}: {', '.join(map(_number, v))}" for k, v in cls.default_search.items())
         typer.echo(f"Searched by default: {searched}\n")

@@ -43,7 +43,7 @@ def try_folder(
 
 # What is made of others; what is there for comparison; what looks for the optimum that softmax and svm have, by
 # other ways; and what takes minutes where the others take seconds.
-_LEFT_OUT = {"concat", "mapped", "ensemble", "chance", "majority", "random_search", "sgd", "sklearn", "mlp"}
+_LEFT_OUT = {"concat", "mapped", "bovw", "ensemble", "chance", "majority", "random_search", "sgd", "sklearn", "mlp"}
 
 
 def try_experiment(folder: Path, max_images: int) -> dict[str, Any]:

@@ -77,6 +77,8 @@ def _named(name: str, kind: str, cls: type[Any], schema: dict[str, Any]) -> dict
     for parameter, described in properties.items():
         if documentation.parameters.get(parameter):
             described["description"] = documentation.parameters[parameter]
+    for parameter, told in getattr(cls, "written_schema", dict)().items():
+        properties[parameter].update(told)
     properties = {"name": {"const": name}, **properties}
     if kind == "extractor":
         properties.update(_beside_extractor())

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from featbench.extractors.mapped import Mapped
     from featbench.extractors.raw import RawPixels
     from featbench.extractors.sift import SIFT
+    from featbench.words.bovw import BagOfVisualWords
 
 __all__ = [
     "EXTRACTORS",
@@ -28,6 +29,7 @@ __all__ = [
     "HOG",
     "LBP",
     "SIFT",
+    "BagOfVisualWords",
     "ColorHistogram",
     "ColorMoments",
     "Concat",
@@ -49,6 +51,7 @@ EXTRACTORS = PluginTable(
         "sift": "featbench.extractors.sift:SIFT",
         "gist": "featbench.extractors.gist:GIST",
         "filter_bank": "featbench.extractors.filter_bank:FilterBank",
+        "bovw": "featbench.words.bovw:BagOfVisualWords",
         "concat": "featbench.extractors.concat:Concat",
         "mapped": "featbench.extractors.mapped:Mapped",
     },

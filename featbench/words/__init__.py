@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from featbench.words.random_crops import RandomCrops
     from featbench.words.random_words import RandomDirections, RandomPatches
     from featbench.words.sampling import Dense
+    from featbench.words.saved_words import SavedWords
     from featbench.words.sift_patch import SIFTPatch
     from featbench.words.soft import Soft
     from featbench.words.soft_threshold import SoftThreshold
@@ -53,6 +54,7 @@ __all__ = [
     "RandomDirections",
     "RandomPatches",
     "SIFTPatch",
+    "SavedWords",
     "Soft",
     "SoftThreshold",
     "SphericalKMeans",
@@ -87,6 +89,7 @@ CODEBOOKS = PluginTable(
         "spherical": "featbench.words.kmeans:SphericalKMeans",
         "random_patches": "featbench.words.random_words:RandomPatches",
         "gaussian": "featbench.words.random_words:RandomDirections",
+        "saved": "featbench.words.saved_words:SavedWords",
     },
 )
 

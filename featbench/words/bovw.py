@@ -1,0 +1,279 @@
+"""A bag of visual words: sampling, descriptor, normalisation, codebook, encoding, pooling, normalisation."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from sklearn.base import clone
+
+from featbench.base import Extractor, FeatureMap
+from featbench.errors import InputError, Shown, must_be
+from featbench.images import ImageBatch
+from featbench.maps import MAPS
+from featbench.parameters import Bounds
+from featbench.types import AnyArray, FeatureMatrix, ImageArray
+from featbench.words import labels
+from featbench.words.building import KINDS, PARTS, Parts, build_parts, joined, part_problems
+from featbench.words.coding import code
+from featbench.words.learning import fit_maps, sampled_descriptors, some_images
+from featbench.words.parts import Codebook, Descriptor, Encoding, Sampling
+from featbench.words.pooling import Pooling
+from featbench.words.recipes import RECIPES
+from featbench.words.saved_words import SavedWords
+
+__all__ = ["BagOfVisualWords", "NoPatchesWarning"]
+
+
+class NoPatchesWarning(UserWarning):
+    """Some images have no patch, for want of keypoints, and become rows of zeros."""
+
+
+# Images without a patch in the transform that is under way in this thread.
+_EMPTY: ContextVar[list[int] | None] = ContextVar("images without a patch", default=None)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class BagOfVisualWords(Extractor):
+    """Images written in words, small patches that training images have in common, and counted.
+
+    Seven parts do it one after another, and each can be replaced: where patches lie, what is said of each, how that
+    is normalised, the words, how a description is written in them, over which parts of an image that is summed up,
+    and how the sums are normalised. A recipe names all seven.
+
+    Parameters
+    ----------
+    recipe : str or None, default="coates_ng"
+        Whose parts to take where none are given here; ``featbench info bovw`` and docs/words.md list the recipes.
+        None takes only what is given.
+    sampling : str, mapping, Sampling or None, default=None
+        Where patches lie. A name, ``"dense"``; a name and parameters, ``{"name": "dense", "sizes": 8}``; parameters
+        alone, ``{"sizes": 8}``, which change the recipe's part; or an instance, ``Dense(sizes=8)``. None takes the
+        recipe's. The same holds for all parts.
+    descriptor : str, mapping, Descriptor or None, default=None
+        What is said of a patch.
+    normalization : list or None, default=None
+        Feature maps that descriptors go through, each a name, a mapping or an instance; ``[]`` is none.
+    codebook : str, mapping, Codebook or None, default=None
+        The words. ``{"name": "saved", "folder": …}`` takes those of another bag of visual words.
+    encoding : str, mapping, Encoding or None, default=None
+        How a descriptor is written in words.
+    pooling : str, mapping, Pooling or None, default=None
+        Over which parts of an image codes are summed up, and how.
+    final : list or None, default=None
+        Feature maps that an image's row goes through, as `normalization`.
+    samples : int, default=400000
+        Descriptors that normalisation and words are learned from, at least 1: drawn at random places of random
+        training images, about as many of each.
+    random_state : int, default=0
+        Seed of the draws.
+
+    Attributes
+    ----------
+    sampling_, descriptor_, codebook_, encoding_, pooling_ : the parts
+        As they were built and fitted.
+    normalization_, final_ : list of FeatureMap
+        Fitted.
+    n_samples_ : int
+        Descriptors that were learned from; 0 for saved words.
+
+    Notes
+    -----
+    Images are worked on a few at a time, 8,192 pixels or one image in each thread: beside images and features
+    there are never more descriptors than theirs. Fitting holds `samples` descriptors, and once more what
+    normalisation makes of them, beside what the codebook needs; an `ImageSource` is read in blocks of 64 MB.
+
+    An image in which a sampling finds no keypoint becomes a row of zeros; a `NoPatchesWarning` counts them.
+    `final` maps that learn, such as `pca`, learn from as many images, evenly spaced, as take 512 MB, 1,000 at the
+    least.
+
+    Pictures, once it is fitted: ``words``, the image with each patch replaced by its word; ``where``, the patches of
+    the eight most frequent words, each word in a colour; ``codebook``, the 144 words that the image has most of,
+    as patches of pixels with the whitening undone, or, where normalisation cannot be undone, the mean of the
+    patches that they stand for; and ``inertia``, how the words' mean squared distance fell, where they tell.
+
+    References
+    ----------
+    G. Csurka, C. Dance, L. Fan, J. Willamowski and C. Bray, "Visual categorization with bags of keypoints", ECCV
+    workshop on statistical learning in computer vision, 2004
+
+    A. Coates, H. Lee and A. Y. Ng, "An analysis of single-layer networks in unsupervised feature learning", AISTATS
+    2011, https://proceedings.mlr.press/v15/coates11a.html
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from featbench.extractors import BagOfVisualWords
+    >>> images = np.random.default_rng(0).integers(0, 256, (4, 12, 12, 3)).astype(np.uint8)
+    >>> bag = BagOfVisualWords(codebook={"words": 10}, encoding="hard")
+    >>> bag.fit_transform(images).reshape(4, 4, 10).sum(axis=(1, 2))  # patches of 6 × 6 in 12 × 12 pixels
+    array([49., 49., 49., 49.], dtype=float32)
+    """
+
+    recipe: str | None = "coates_ng"
+    sampling: Any = None
+    descriptor: Any = None
+    normalization: Any = None
+    codebook: Any = None
+    encoding: Any = None
+    pooling: Any = None
+    final: Any = None
+    samples: Annotated[int, Bounds(ge=1)] = 400_000
+    random_state: Annotated[int, Bounds(ge=0, le=2**32 - 1)] = 0
+
+    any_size = True  # cells are shares of an image, so that its size changes no length
+
+    @classmethod
+    def written_problems(cls, parameters: Mapping[str, Any], where: Callable[..., str]) -> list[str]:
+        """Say which parts are none, have parameters that they cannot have, or do not go together."""
+        return part_problems({"recipe": cls.recipe, **parameters}, where)
+
+    @classmethod
+    def written_label(cls, parameters: Mapping[str, Any]) -> str:
+        """Return what tables call it: the recipe, and what differs from it."""
+        return labels.label({"recipe": cls.recipe, **parameters})
+
+    @classmethod
+    def written_schema(cls) -> dict[str, dict[str, Any]]:
+        """Return what the JSON Schema of experiments says of recipe and parts: which names there are."""
+        told: dict[str, dict[str, Any]] = {"recipe": {"anyOf": [{"enum": list(RECIPES)}, {"type": "null"}]}}
+        for kind, table in KINDS.items():
+            named = {"type": "object", "properties": {"name": {"enum": list(table.rows())}}}
+            options = [{"enum": list(table.rows())}, named, {"type": "null"}]
+            several = [{"type": "array", "items": {"$ref": "#/$defs/map"}}, {"type": "null"}]
+            told[kind] = {"anyOf": several if table is MAPS else options}
+        return told
+
+    @classmethod
+    def choices(cls) -> dict[str, list[tuple[str, ...]]]:
+        """Return tables for ``featbench info``, headings first: the parts that there are, and the recipes."""
+        parts = [(kind, ", ".join(table.rows())) for kind, table in KINDS.items()]
+        recipes = [(name, recipe.summary, recipe.url) for name, recipe in RECIPES.items()]
+        return {
+            "Parts": [("part", "names; featbench info NAME tells their parameters"), *parts],
+            "Recipes": [("recipe", "what it is", "from"), *recipes],
+        }
+
+    def transform(self, images: ImageBatch | list[ImageArray]) -> FeatureMatrix:
+        """Extract features, as all extractors do; warn of images in which there is no patch.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            Images of another shape or kind, or smaller than a patch.
+        """
+        empty: list[int] = []
+        token = _EMPTY.set(empty)
+        try:
+            features: FeatureMatrix = super().transform(images)
+        finally:
+            _EMPTY.reset(token)
+        if sum(empty):
+            warnings.warn(
+                f"BagOfVisualWords: {sum(empty):,} of {len(images):,} images have no patch, since no keypoint was "
+                "found in them; they become rows of zeros. The sampling dense finds patches everywhere.",
+                NoPatchesWarning,
+                stacklevel=2,
+            )
+        return features
+
+    def _n_features(self, shape: tuple[int, ...]) -> int:
+        parts = self._built()
+        parts.sampling.check_shape(shape)
+        return joined(parts, _channels(shape))[1].out
+
+    def _fit(self, images: Any, y: AnyArray | None) -> None:  # noqa: ARG002 - labels are not read
+        shape = images[0].shape if isinstance(images, list) else self.image_shape_
+        parts, lengths = joined(build_parts(self._written(), _place), _channels(shape))
+        self.sampling_: Sampling = clone(parts.sampling)
+        self.descriptor_: Descriptor = clone(parts.descriptor)
+        self.normalization_: list[FeatureMap] = parts.normalization
+        self.codebook_: Codebook = parts.codebook
+        self.encoding_: Encoding = clone(parts.encoding)
+        self.pooling_: Pooling = clone(parts.pooling)
+        self.final_: list[FeatureMap] = []
+        self.n_samples_ = 0
+        if not parts.learned:
+            self._learn(images, parts)
+        core = self._fitted()
+
+        def rows(widest: int) -> FeatureMatrix:
+            blocks = some_images(images, widest)
+            return np.concatenate([code(block, core, lengths.row, self.random_state)[0] for block in blocks])
+
+        self.final_ = fit_maps(parts.final, lengths.row, rows)
+        self.n_features_out_ = lengths.out  # a folder of saved words may hold others than it did
+
+    def _learn(self, images: Any, parts: Parts) -> None:
+        """Learn normalisation and words from a sample of descriptors."""
+        seed = int(self.random_state)
+        X = sampled_descriptors(images, self.sampling_, self.descriptor_, int(self.samples), seed)
+        self.n_samples_ = len(X)
+        self.normalization_ = []
+        for step in parts.normalization:
+            self.normalization_.append(clone(step).fit(X))
+            X = np.asarray(self.normalization_[-1].transform(X))
+        self.codebook_ = parts.codebook.fit(X, seed)
+
+    def _extract(self, images: ImageArray) -> FeatureMatrix:
+        rows, n_empty = code(images, self._fitted(), self.n_features_out_, int(self.random_state))
+        counted = _EMPTY.get()
+        if counted is not None:
+            counted.append(n_empty)
+        return rows
+
+    def _feature_names(self) -> AnyArray:
+        """Return names such as ``bovw[2, 17]``, number of the cell and in the code, as the final maps make them."""
+        cells = self.pooling_.n_cells
+        length = joined(self._fitted(), 3)[1].code
+        names = np.asarray([f"bovw[{i}, {j}]" for i in range(cells) for j in range(length)], dtype=object)
+        for step in self.final_:
+            names = np.asarray(step.get_feature_names_out(names), dtype=object)
+        return names
+
+    def _pictures(self, images: ImageArray) -> dict[str, AnyArray]:
+        """Return words and where they fire; nothing before `fit`."""
+        if not hasattr(self, "final_"):
+            return {}
+        from featbench.words.pictures import pictures_of
+
+        return pictures_of(self._fitted(), images, int(self.random_state))
+
+    def _check_loaded(self) -> None:
+        """Refuse parts that do not go together; the folder of saved words need not be there any more."""
+        if hasattr(self, "image_shape_"):
+            colour = len(self.image_shape_) == 3
+            length = joined(self._fitted(), 3 if colour else 1)[1].out
+            if length != self.n_features_out_:
+                constraint = f"as long as its parts make them, {length} numbers"
+                raise InputError(must_be("BagOfVisualWords", "rows", constraint, Shown(self.n_features_out_)))
+
+    def _written(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("recipe", *PARTS)}
+
+    def _built(self) -> Parts:
+        """Return the parts that the parameters name; of saved words that have been read, those."""
+        folder = self.codebook.get("folder") if isinstance(self.codebook, Mapping) else None
+        if isinstance(self.codebook, SavedWords):
+            folder = self.codebook.folder
+        if folder is not None and hasattr(self, "final_"):
+            return self._fitted()
+        return build_parts(self._written(), _place)
+
+    def _fitted(self) -> Parts:
+        return Parts(**{name: getattr(self, f"{name}_") for name in PARTS})
+
+
+def _channels(shape: tuple[Any, ...]) -> int:
+    return 3 if len(shape) == 3 else 1
+
+
+def _place(*keys: Any) -> str:
+    """Say which parameter is meant where there is no experiment file to name a line of."""
+    return "BagOfVisualWords: " + ".".join(map(str, keys))
