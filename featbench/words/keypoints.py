@@ -33,7 +33,8 @@ class Keypoints(Sampling):
     most : int, default=500
         Keypoints of an image, at the most: those of the strongest response.
     magnify : float, default=6.0
-        Side of a patch, in diameters of its keypoint, up to 100. A SIFT descriptor covers 6.
+        Side of a patch, in diameters of its keypoint, up to 100. A SIFT descriptor covers 6; for ``orb``, whose
+        diameter is that of all that ORB itself looks at, 31 pixels and more, 1 is apt.
 
     Notes
     -----

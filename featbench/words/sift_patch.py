@@ -19,8 +19,7 @@ from featbench.words.places import PatchGrid, Places
 __all__ = ["SIFTPatch"]
 
 _DIAMETERS = 6  # a descriptor is six times as wide as its keypoint's diameter
-_LEAST_GRID = 6  # pixels: parts 1.5 pixels wide
-# OpenCV 4.10 writes beyond its buffer where a descriptor's surroundings have fewer than 128 pixels (its issue 26139).
+# Pixels: OpenCV 4.10 writes beyond its buffer where a descriptor's surroundings have fewer than 128 (its issue 26139).
 _LEAST = 7
 
 
@@ -42,14 +41,13 @@ class SIFTPatch(Descriptor):
     Descriptors are those of OpenCV's ``SIFT.compute`` for keypoints of octave 0, but that those of grids, which
     are far quicker, may differ from it in the last digit, as `featbench.extractors.SIFT` tells. Numbers are whole, 0 to
     255, or with `root` in [0, 1], ordered part row, part column, direction; 0° is a gradient towards larger
-    columns of the patch, 90° towards smaller rows. A flat patch has zeros, and so has any patch of an image of
-    fewer than 3 × 3 pixels. What lies outside the image counts as flat. Colour is turned into grey first, by the
-    luma of ITU-R BT.601.
+    columns of the patch, 90° towards smaller rows. A flat patch has zeros. What lies outside the image counts as
+    flat. Colour is turned into grey first, by the luma of ITU-R BT.601.
 
     A keypoint is a pixel: the one that the middle of the patch lies in, and where the middle lies between two
     pixels, as for all even sides, the one before.
 
-    Patches have at least 6 pixels a side on a grid, and 7 elsewhere.
+    Patches, and images, have at least 7 pixels a side.
 
     Deviations from Lowe, as for any keypoint of octave 0: patches of every size are described in the image smoothed
     to 1.6 pixels, instead of in proportion to their size, and keypoints are rounded to pixels. Parts reach over
@@ -76,9 +74,9 @@ class SIFTPatch(Descriptor):
         Raises
         ------
         InputError
-            A patch is smaller than 6 or 7 pixels, or an image than 7 × 7 where patches lie on no grid.
+            Patches or images of fewer than 7 pixels a side.
         """
-        _check_sides(places, images.shape[1:3])
+        _check_sides(places.sizes, images.shape[1:3])
         rows = np.zeros((len(places.sizes), DIMENSIONS), dtype=np.float32)
         if not len(rows):
             return rows
@@ -92,15 +90,14 @@ class SIFTPatch(Descriptor):
         return rows
 
 
-def _check_sides(places: Places, shape: tuple[int, ...]) -> None:
-    if not len(places.sizes):
+def _check_sides(sizes: FeatureMatrix, shape: tuple[int, ...]) -> None:
+    if not len(sizes):
         return
-    least, smallest = (_LEAST if places.grids is None else _LEAST_GRID), places.sizes.min()
-    if smallest < least:
-        constraint, remedy = f"at least {least} pixels a side", "Take larger patches."
-        raise InputError(must_be("SIFTPatch", "patches", constraint, Shown(f"{smallest:g}"), remedy))
-    if places.grids is None and min(shape) < _LEAST:
-        constraint = f"at least {_LEAST} × {_LEAST} pixels for patches that lie on no grid"
+    constraint = f"at least {_LEAST} pixels a side"
+    if sizes.min() < _LEAST:
+        got, remedy = Shown(f"{sizes.min():g}"), "Take larger patches."
+        raise InputError(must_be("SIFTPatch", "patches", constraint, got, remedy))
+    if min(shape) < _LEAST:
         got, remedy = Shown(f"{shape[0]} × {shape[1]}"), "Enlarge the images."
         raise InputError(must_be("SIFTPatch", "images", constraint, got, remedy))
 
