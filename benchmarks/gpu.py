@@ -14,8 +14,9 @@ import numpy as np
 
 from benchmarks.rows import Row, peak_memory
 from featbench.errors import FeatbenchError
-from featbench.numerics.device_neighbors import DeviceNeighbors, torch_for
+from featbench.numerics.device_neighbors import DeviceNeighbors
 from featbench.numerics.neighbors import Neighbors
+from featbench.numerics.torch_device import torch_for
 
 __all__ = ["rows"]
 

@@ -14,8 +14,9 @@ from sklearn.preprocessing import FunctionTransformer
 from featbench.base import Classifier, Fold
 from featbench.classifiers.inputs import new_rows, training_rows
 from featbench.errors import InputError, Shown, must_be
-from featbench.numerics.device_neighbors import DeviceNeighbors, torch_for
+from featbench.numerics.device_neighbors import DeviceNeighbors
 from featbench.numerics.neighbors import Neighbors
+from featbench.numerics.torch_device import torch_for
 from featbench.parameters import Bounds, check_parameters
 from featbench.types import AnyArray, Float64Array, Indices, Labels
 

@@ -6,21 +6,19 @@ What is left, little more than k rows a query, is computed in float64 by the ker
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
 
-from featbench.errors import InputError, MissingExtraError, must_be
 from featbench.numerics.candidates import finish
 from featbench.numerics.distances import PRODUCT_COLUMNS, Measure, Placed
 from featbench.numerics.lists import exact_query, exact_train
 from featbench.numerics.neighbors import Neighbors
 from featbench.numerics.threads import spread
+from featbench.numerics.torch_device import full_precision, torch_for
 from featbench.types import AnyArray, Float64Array, Indices
 
-__all__ = ["DeviceNeighbors", "torch_for"]
+__all__ = ["DeviceNeighbors"]
 
 # On the device: bytes of queries, bytes of training rows, pairs with their intervals (some 70 bytes each), and
 # terms that a sum is made of where torch has no function for it. Together less than 256 MB.
@@ -32,34 +30,6 @@ _TERMS = 1 << 22
 
 _KEPT = 1 << 20  # pairs kept on the host before they are computed exactly
 _PADDED = 1 << 17  # places in lists of candidates that a thread fills at once
-
-
-def torch_for(device: str, where: str) -> Any:
-    """Return torch if it can compute on a device.
-
-    Parameters
-    ----------
-    device : str
-        ``"cuda"`` or ``"cpu"``, as torch names them.
-    where : str
-        Who asks; begins the message.
-
-    Raises
-    ------
-    MissingExtraError
-        torch is not installed.
-    InputError
-        torch finds no GPU.
-    """
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingExtraError(f'{where}: device="{device}"', "torch", "cnn") from error
-    if device == "cuda" and not torch.cuda.is_available():
-        constraint = f"one that torch can use, and torch {torch.__version__} finds no GPU here"
-        remedy = 'Use device="cpu", which gives the same neighbours, or a build of torch for your GPU.'
-        raise InputError(must_be(where, "device", constraint, device, remedy))
-    return torch
 
 
 class DeviceNeighbors(Neighbors):
@@ -105,7 +75,7 @@ class DeviceNeighbors(Neighbors):
         step = min(n, _MOST_ROWS, max(1, _TRAIN_BYTES // (4 * d)))
         few = max(1, _PAIRS // (step + k))
         kept = _Pairs(m, k)
-        with _full_precision(torch, self.device):
+        with full_precision(torch, self.device):
             for first in range(0, n, step):
                 train = self._move(measure.train(first, min(first + step, n)))
                 for start in range(0, m, few):
@@ -219,23 +189,3 @@ def _lists(pairs: tuple[AnyArray, ...], edges: AnyArray) -> tuple[Any, ...]:
     for array, values in zip((index, low, high), pairs[1:], strict=True):
         array[row, column] = values[inside]
     return index, low, high, count, np.full(len(count), np.inf), np.zeros(len(count), dtype=np.int64)
-
-
-@contextmanager
-def _full_precision(torch: Any, device: str) -> Iterator[None]:
-    """Keep TF32 and autocast, which round factors to 11 bits or fewer, out of the sums; restore torch's settings."""
-    settings = torch.backends.cuda.matmul
-    name: str
-    exact: bool | str
-    try:
-        name, exact, before = "allow_tf32", False, settings.allow_tf32
-    except RuntimeError:  # set by the newer name, which the older one then refuses to read
-        name, exact, before = "fp32_precision", "ieee", settings.fp32_precision
-    if before != exact:  # torch tells what is set from what was never set, so nothing is set in vain
-        setattr(settings, name, exact)
-    try:
-        with torch.autocast(device, enabled=False):
-            yield
-    finally:
-        if before != exact:
-            setattr(settings, name, before)

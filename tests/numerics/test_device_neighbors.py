@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tracemalloc
 
 import numpy as np
@@ -12,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from featbench.errors import InputError, MissingExtraError
+from featbench.errors import InputError
 from featbench.numerics import device_neighbors
-from featbench.numerics.device_neighbors import DeviceNeighbors, torch_for
+from featbench.numerics.device_neighbors import DeviceNeighbors
 from featbench.numerics.neighbors import METRICS, nearest
 
 DTYPES = (np.uint8, np.float32, np.float64)
@@ -167,49 +166,12 @@ def test_memory_beyond_the_inputs(metric, rng):
     assert peak < 256 << 20
 
 
-@pytest.fixture
-def tf32():
-    """Let a test set how torch multiplies float32, and leave it as it was."""
-    settings = torch.backends.cuda.matmul
-    before = settings.fp32_precision
-    yield settings
-    settings.allow_tf32 = False
-    settings.fp32_precision = before
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "off"), [("allow_tf32", True, False), ("fp32_precision", "tf32", "ieee")]
-)
-def test_tf32_is_off_inside_and_as_it_was_outside(tf32, name, value, off):
-    setattr(tf32, name, value)
-    with device_neighbors._full_precision(torch, "cpu"):
-        assert getattr(tf32, name) == off
-    assert getattr(tf32, name) == value
-    with pytest.raises(ZeroDivisionError), device_neighbors._full_precision(torch, "cpu"):
-        raise ZeroDivisionError
-    assert getattr(tf32, name) == value
-
-
-def test_settings_that_were_never_made_are_not_made(tf32):
-    before = tf32.fp32_precision
-    with device_neighbors._full_precision(torch, "cpu"):
-        pass
-    assert tf32.fp32_precision == before
-    torch.get_float32_matmul_precision()  # raises where older and newer settings are mixed
-
-
 def test_autocast_does_not_reach_the_sums(rng):
     X, Q = (rng.normal(size=(n, 40)).astype(np.float32) for n in (200, 9))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert (torch.tensor(Q) @ torch.tensor(X).T).dtype == torch.bfloat16
         found = on_device(X, Q, 8, "l2")
     same(found, nearest(X, Q, 8, "l2"))
-
-
-def test_without_torch(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(MissingExtraError, match=r"KNN: device=\"cuda\": needs torch.*featbench\[cnn\]"):
-        torch_for("cuda", "KNN")
 
 
 def test_without_a_gpu(monkeypatch):
