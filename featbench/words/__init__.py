@@ -15,11 +15,14 @@ from featbench.plugins import PluginTable
 
 if TYPE_CHECKING:
     from featbench.words.filter_responses import FilterResponses
+    from featbench.words.fisher import Fisher
     from featbench.words.hard import Hard
     from featbench.words.hog144 import HOG144
     from featbench.words.keypoints import Keypoints
     from featbench.words.kmeans import KMeans, SphericalKMeans
     from featbench.words.lbp_patch import LBPPatch
+    from featbench.words.llc import LLC
+    from featbench.words.mixture import Mixture
     from featbench.words.nearest import Nearest
     from featbench.words.patch import Patch
     from featbench.words.pooling import Grid, Pyramid, Quadrants, Whole
@@ -31,21 +34,26 @@ if TYPE_CHECKING:
     from featbench.words.soft import Soft
     from featbench.words.soft_threshold import SoftThreshold
     from featbench.words.triangle import Triangle
+    from featbench.words.vlad import VLAD
 
 __all__ = [
     "CODEBOOKS",
     "DESCRIPTORS",
     "ENCODINGS",
     "HOG144",
+    "LLC",
     "POOLINGS",
     "SAMPLINGS",
+    "VLAD",
     "Dense",
     "FilterResponses",
+    "Fisher",
     "Grid",
     "Hard",
     "KMeans",
     "Keypoints",
     "LBPPatch",
+    "Mixture",
     "Nearest",
     "Patch",
     "Pyramid",
@@ -90,6 +98,7 @@ CODEBOOKS = PluginTable(
         "random_patches": "featbench.words.random_words:RandomPatches",
         "gaussian": "featbench.words.random_words:RandomDirections",
         "saved": "featbench.words.saved_words:SavedWords",
+        "gmm": "featbench.words.mixture:Mixture",
     },
 )
 
@@ -101,6 +110,9 @@ ENCODINGS = PluginTable(
         "triangle": "featbench.words.triangle:Triangle",
         "soft_threshold": "featbench.words.soft_threshold:SoftThreshold",
         "nearest": "featbench.words.nearest:Nearest",
+        "llc": "featbench.words.llc:LLC",
+        "vlad": "featbench.words.vlad:VLAD",
+        "fisher": "featbench.words.fisher:Fisher",
     },
 )
 
