@@ -18,14 +18,28 @@ _GUESSES = 24  # after which a number's bits are found one by one
 
 
 @kernel(any_order=True)
-def add_triangles(X: Any, products: Any, lengths: Any, cells: Any, total: Any, largest: bool) -> None:
-    """Collect max(0, mean distance − distance); `products` are −2 x · c, `lengths` the words' squared ones."""
+def add_triangles(
+    X: Any, words: Any, products: Any, lengths: Any, near: Any, cells: Any, total: Any, largest: bool
+) -> None:
+    """Collect max(0, mean distance − distance); `products` are −2 x · c, `lengths` the words' squared ones.
+
+    Where a squared distance is below the share `near` of both squared lengths, it is computed anew from differences.
+    """
     m, n_words = products.shape
     for i in range(m):
-        row, own, distances = products[i], _squared_length(X[i]), np.float32(0)
+        row, own, distances, several = products[i], _squared_length(X[i]), np.float32(0), np.float32(0)
         for j in range(n_words):
-            row[j] = np.sqrt(max(row[j] + (lengths[j] + own), np.float32(0)))
+            both = lengths[j] + own
+            square = max(row[j] + both, np.float32(0))
+            several += np.float32(1) if square < near * both else np.float32(0)
+            row[j] = np.sqrt(square)
             distances += row[j]
+        if several > 0:
+            for j in range(n_words):
+                if row[j] * row[j] <= near * (lengths[j] + own):
+                    exact = _distance(X[i], words[j])
+                    distances += exact - row[j]
+                    row[j] = exact
         mean = np.float32(distances / np.float32(n_words))
         for j in range(n_words):
             row[j] = max(mean - row[j], np.float32(0))
@@ -112,6 +126,14 @@ def _squared_length(x: Any) -> Any:
     for j in range(x.shape[0]):
         total += x[j] * x[j]
     return total
+
+
+@kernel(any_order=True)
+def _distance(x: Any, word: Any) -> Any:
+    total = np.float32(0)
+    for j in range(x.shape[0]):
+        total += (x[j] - word[j]) * (x[j] - word[j])
+    return np.sqrt(total)
 
 
 @kernel

@@ -10,7 +10,7 @@ from featbench.numerics.namespace import namespace
 from featbench.types import AnyArray, FeatureMatrix, Indices
 from featbench.words.fused import add_triangles
 from featbench.words.parts import Codebook, Encoding, Reduction
-from featbench.words.products import product_blocks, squared_distances, squared_lengths
+from featbench.words.products import NEAR, product_blocks, squared_distances, squared_lengths
 
 __all__ = ["Triangle"]
 
@@ -21,8 +21,8 @@ class Triangle(Encoding):
 
     Notes
     -----
-    A code is max(0, μ − z) with the Euclidean distances z to the words and their mean μ; about half of it is 0. Its
-    float32 sums are as exact as the descriptors' squared lengths are (see `squared_distances`).
+    A code is max(0, μ − z) with the Euclidean distances z to the words and their mean μ; about half of it is 0.
+    Distances come from float32 products, those to words very near from differences.
 
     References
     ----------
@@ -49,5 +49,5 @@ class Triangle(Encoding):
         total = np.zeros((n_cells, len(words)), dtype=np.float32)
         lengths = squared_lengths(words)
         for rows, products in product_blocks(X, words, -2.0):
-            add_triangles(X[rows], products, lengths, cells[rows], total, how == "max")
+            add_triangles(X[rows], words, products, lengths, NEAR, cells[rows], total, how == "max")
         return total

@@ -36,6 +36,19 @@ def test_by_hand():
     assert Triangle().pooled(X, cells, 3, codebook, "max").tolist() == [[0, 0, 0], [0, 0, 0], [0, 1, 2]]
 
 
+def test_words_that_are_descriptors_are_at_no_distance(rng):
+    """Where a dot product alone would leave the root of its rounding, a thousandth of the lengths."""
+    X, _, codebook = scattered(rng, 60, 108, 200)
+    X += 3
+    codebook.words_[:30] = X[:30]
+    codebook.words_[30:40] = X[30:40] + np.float32(0.01)
+    distances = cdist(X.astype(float), codebook.words_.astype(float))
+    expected = np.maximum(0, distances.mean(axis=1, keepdims=True) - distances)
+    np.testing.assert_allclose(Triangle().codes(X, codebook), expected, atol=FLOAT32 * 40)
+    own = np.arange(60)
+    np.testing.assert_allclose(Triangle().pooled(X, own, 60, codebook, "max"), expected, atol=FLOAT32 * 40)
+
+
 def test_no_descriptors_leave_zeros(rng):
     X, cells, codebook = scattered(rng, 0, 5, 4)
     assert Triangle().pooled(X, cells, 2, codebook, "sum").tolist() == [[0] * 4] * 2
