@@ -89,7 +89,9 @@ def _cells(images: Any, slopes: Any, up: int, down: int, cell: int, features: An
     _, cols, rows, orientations = features.shape
     # Whole thousandths, and sums of two squares, are exact in float64, which wide registers take.
     luma = np.empty((height + 1, width + 1), np.float64)
-    right, below, strength, bins = np.empty((4, width), np.float64)
+    # Not rows of one array, which LLVM cannot tell apart: its loops would go by single values.
+    right, below = np.empty(width, np.float64), np.empty(width, np.float64)
+    strength, bins = np.empty(width, np.float64), np.empty(width, np.int64)
     total = np.empty((cols, rows, orientations), np.float64)
     unit = 1.0 / (1000.0 * cell * cell)
     for i in range(n):
@@ -111,7 +113,7 @@ def _cells(images: Any, slopes: Any, up: int, down: int, cell: int, features: An
             _vote(right, below, slopes, float(up), float(down), strength, bins)
             for c in range(cols):
                 for x in range(c * cell, (c + 1) * cell):
-                    total[c, r, int(bins[x])] += strength[x]
+                    total[c, r, bins[x]] += strength[x]
         for c in range(cols):
             for r in range(rows):
                 for k in range(orientations):
@@ -120,12 +122,12 @@ def _cells(images: Any, slopes: Any, up: int, down: int, cell: int, features: An
 
 @kernel
 def _vote(right: Any, below: Any, slopes: Any, up: float, down: float, strength: Any, bins: Any) -> None:
-    """Find the strength of each gradient of a line, 0 where the course drops it, and its bin, a whole number."""
+    """Find the strength of each gradient of a line, 0 where the course drops it, and its bin."""
     for x in range(len(right)):
         square = right[x] * right[x] + below[x] * below[x]
         upright = (right[x] == 0.0) & (below[x] <= up) & (below[x] >= -down)
         strength[x] = np.sqrt(square) if (right[x] > 0.0) | upright else 0.0
-        bins[x] = 0.0
+        bins[x] = 0
     for slope in slopes:
         for x in range(len(right)):
-            bins[x] += 1.0 if below[x] >= right[x] * slope else 0.0
+            bins[x] += below[x] >= right[x] * slope
