@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from sklearn.base import clone
@@ -71,6 +71,9 @@ class BagOfVisualWords(Extractor):
         training images, about as many of each.
     random_state : int, default=0
         Seed of the draws.
+    device : {"cpu", "cuda"}, default="cpu"
+        Where `transform` describes and encodes; ``"cuda"`` needs torch, a grid of patches of one size and encodings
+        that know tensors. Words are learned on the processor.
 
     Attributes
     ----------
@@ -124,6 +127,7 @@ class BagOfVisualWords(Extractor):
     final: Any = None
     samples: Annotated[int, Bounds(ge=1)] = 400_000
     random_state: Annotated[int, Bounds(ge=0, le=2**32 - 1)] = 0
+    device: Literal["cpu", "cuda"] = "cpu"
 
     any_size = True  # cells are shares of an image, so that its size changes no length
 
@@ -191,6 +195,10 @@ class BagOfVisualWords(Extractor):
     def _fit(self, images: Any, y: AnyArray | None) -> None:  # noqa: ARG002 - labels are not read
         shape = images[0].shape if isinstance(images, list) else self.image_shape_
         parts, lengths = joined(build_parts(self._written(), _place), _channels(shape))
+        if self.device != "cpu":  # before minutes are spent on learning
+            from featbench.words.device import check_device
+
+            check_device(parts, self.device, "BagOfVisualWords")
         self.sampling_: Sampling = clone(parts.sampling)
         self.descriptor_: Descriptor = clone(parts.descriptor)
         self.normalization_: list[FeatureMap] = parts.normalization
@@ -222,6 +230,10 @@ class BagOfVisualWords(Extractor):
         self.codebook_ = parts.codebook.fit(X, seed)
 
     def _extract(self, images: ImageArray) -> FeatureMatrix:
+        if self.device != "cpu":
+            from featbench.words.device import features
+
+            return features(images, self._fitted(), self.n_features_out_, self.device)
         rows, n_empty = code(images, self._fitted(), self.n_features_out_, int(self.random_state))
         counted = _EMPTY.get()
         if counted is not None:

@@ -10,32 +10,51 @@ import pytest
 from featbench.config import load_experiment, packaged_configs
 from featbench.runner import run
 
+# The filters of textons see grey, and the same however stripes are turned: little but the border tells classes.
+LEAST = {"words/textons": 0.4}
+
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_images(tmp_path_factory.mktemp("small"), 160, 16)
+
+
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As large as four sizes of SIFT on a pyramid of grids need."""
+    return write_images(tmp_path_factory.mktemp("larger"), 80, 48)
+
+
+def write_images(folder: Path, n: int, side: int) -> Path:
     rng = np.random.default_rng(0)
-    path = tmp_path_factory.mktemp("small") / "small.npz"
-    y = np.arange(160) % 4
+    path = folder / "images.npz"
+    y = np.arange(n) % 4
     tint = np.array([[160, 80, 80], [80, 160, 80], [80, 80, 160], [130, 130, 60]])[y]
-    across, down = np.meshgrid(np.arange(16), np.arange(16))
+    across, down = np.meshgrid(np.arange(side), np.arange(side))
     turned = np.deg2rad([0, 45, 90, 135])[y, None, None]
     stripes = 50 * np.sin(across * np.cos(turned) + down * np.sin(turned))[..., None]
-    x = np.clip(tint[:, None, None] + stripes + rng.normal(0, 10, (160, 16, 16, 3)), 0, 255).astype(np.uint8)
-    np.savez(path, x_train=x[:120], y_train=y[:120], x_test=x[120:], y_test=y[120:])
+    x = np.clip(tint[:, None, None] + stripes + rng.normal(0, 10, (n, side, side, 3)), 0, 255).astype(
+        np.uint8
+    )
+    train, test = slice(n * 3 // 4), slice(n * 3 // 4, n)
+    np.savez(path, x_train=x[train], y_train=y[train], x_test=x[test], y_test=y[test])
     return path
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", packaged_configs())
-def test_it_runs(name: str, small: Path, tmp_path: Path) -> None:
-    overrides = [f"dataset={{name: npz, path: '{small}'}}", "timing={repeats: 1}"]
+def test_it_runs(name: str, small: Path, larger: Path, tmp_path: Path) -> None:
+    path = larger if "name: folder" in packaged_configs()[name].read_text() else small
+    overrides = [f"dataset={{name: npz, path: '{path}'}}", "timing={repeats: 1}"]
+    if name.startswith("words/"):
+        overrides += ["extractor.codebook.words=20", "extractor.samples=5000"]
     if load_experiment(name).selection != "none":
         overrides.append("selection={folds: 2}")
     result = run(name, output=tmp_path, overrides=overrides)
     told = {r["label"]: r.get("reason") for r in result.records if r["status"] != "ok"}
     assert not told
     best = max(r["test_accuracy"] for r in result.records)
-    assert best > 0.9, "tint and stripes both tell the classes"
+    assert best > LEAST.get(name, 0.9), "tint and stripes both tell the classes"
 
 
 def test_each_says_what_it_is() -> None:

@@ -59,6 +59,7 @@ def photographs_like(n=12, shape=(14, 15, 3), seed=0):
     """Smooth noise in colour: patches that differ."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (n, 4, 4, 3))
-    fine = coarse.repeat(5, axis=1).repeat(5, axis=2)[:, : shape[0], : shape[1]]
+    factor = -(-max(shape[:2]) // 4)
+    fine = coarse.repeat(factor, axis=1).repeat(factor, axis=2)[:, : shape[0], : shape[1]]
     images = np.clip(fine + rng.integers(-20, 21, fine.shape), 0, 255).astype(np.uint8)
     return images if len(shape) == 3 else images[..., 0]
