@@ -1,7 +1,7 @@
 """k-means: Lloyd's iterations over all rows, or over a batch at a time.
 
 What is found does not depend on the number of threads, nor on how the nearest words were searched: those are
-exact (`featbench.numerics.kmeans_nearest`), and sums run in float64, a word's rows in their order.
+exact (`featbench.numerics.kmeans_nearest`), and sums run in float64, in parts that are always the same.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from featbench.numerics.threads import kernel, spread
 from featbench.types import AnyArray, FeatureMatrix, Float64Array, Indices
 
 __all__ = ["Clustering", "lloyd", "minibatch"]
+
+
+_PARTS = 8
+"""Rows are summed in so many parts, whatever the number of threads, so that the sums stay the same."""
 
 
 class Clustering(NamedTuple):
@@ -142,28 +146,20 @@ def _refill(words: AnyArray, empty: Indices, X: FeatureMatrix, distances: Float6
 def _sums(X: FeatureMatrix, labels: Indices, n_words: int) -> tuple[Float64Array, Indices]:
     """Return the sum and the number of each word's rows."""
     counts = np.bincount(labels, minlength=n_words).astype(np.int64)
-    ends, order = np.cumsum(counts), np.empty(len(X), np.int64)
-    _sort(labels, ends - counts, order)
-    sums = np.zeros((n_words, X.shape[1]))
+    sums = np.zeros((_PARTS, n_words, X.shape[1]))
 
     def work(start: int, stop: int) -> None:
-        for word in range(start, stop):
-            _sum(X, order[ends[word] - counts[word] : ends[word]], sums[word])
+        for part in range(start, stop):
+            rows = slice(len(X) * part // _PARTS, len(X) * (part + 1) // _PARTS)
+            _add(X[rows], labels[rows], sums[part])
 
-    spread(work, n_words)
-    return sums, counts
-
-
-@kernel
-def _sort(labels: Any, places: Any, order: Any) -> None:
-    for i in range(len(labels)):
-        order[places[labels[i]]] = i
-        places[labels[i]] += 1
+    spread(work, _PARTS)
+    return sums.sum(axis=0), counts
 
 
 @kernel
-def _sum(X: Any, rows: Any, total: Any) -> None:
-    for row in rows:
-        x = X[row]
+def _add(X: Any, labels: Any, sums: Any) -> None:
+    for i in range(len(X)):
+        x, total = X[i], sums[labels[i]]
         for j in range(len(total)):
             total[j] += x[j]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from featbench.errors import InputError, Shown, must_be
-from featbench.numerics.float_distances import peaks, power_of_two
+from featbench.numerics.kmeans_rows import ordinary_scale
 from featbench.numerics.threads import kernel
 from featbench.types import FeatureMatrix, Indices
 
@@ -92,7 +92,7 @@ def spread_out_rows(X: FeatureMatrix, k: int, rng: np.random.Generator, where: s
     if len(X) <= k:  # nothing to choose
         return different_rows(X, k, rng, where)
     sample = np.sort(rng.choice(len(X), min(len(X), _SAMPLE * k), replace=False))
-    rows = X[sample] * np.float32(power_of_two(np.atleast_1d(peaks(X).max()))[0])
+    rows = X[sample] * ordinary_scale(X)
     blocks = np.zeros((-(-len(rows) // _BLOCK), X.shape[1], _BLOCK), np.float32)
     for block, start in zip(blocks, range(0, len(rows), _BLOCK), strict=True):
         part = rows[start : start + _BLOCK]

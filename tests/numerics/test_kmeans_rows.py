@@ -74,6 +74,13 @@ def test_any_size(way, rng, size):
     check(X, X[::6], way)
 
 
+@pytest.mark.parametrize("size", [0.0, 1e-44, 1e-38, 1e-29])
+def test_rows_of_next_to_nothing_beside_others(way, rng, size):
+    X = correlated(rng, 100)
+    X = np.concatenate([X, -X, np.full((1, 64), size, np.float32)])  # about zero: their mean
+    check(X, X[::10], way)
+
+
 def test_one_number_far_beyond_the_rest(way, rng):
     X = correlated(rng, 300)
     X[5, 7] = 1e6
