@@ -17,7 +17,7 @@ from featbench.extractors.sift import dense_sift
 from featbench.extractors.sift_windows import windows
 from featbench.types import FeatureMatrix, ImageArray
 
-__all__ = ["rows"]
+__all__ = ["rows", "sift_cost"]
 
 _ALIKE = 0.95  # share of entries that must be within 1 of OpenCV's, of 255
 _SIDE, _STEP, _SIZE = 128, 4, 4.0  # pixels
@@ -53,7 +53,7 @@ def _sift(grey: ImageArray) -> Row:
         memory = peak_memory(lambda: ours(grey))
         seconds, peer_seconds = best(lambda: ours(grey), lambda: peer(few))
     alike = float((differences <= 1).mean())
-    limit, by = floor(_cost(len(places)), 1)
+    limit, by = floor(sift_cost(len(places), _SIZE), 1)
     prepare = "import numpy, featbench.extractors.sift as s\nimages = numpy.zeros((1, 32, 32), numpy.uint8)"
     return Row(
         f"dense SIFT, step {_STEP}, {_SIDE}×{_SIDE} grey",
@@ -71,12 +71,12 @@ def _sift(grey: ImageArray) -> Row:
     )
 
 
-def _cost(side: int) -> Cost:
-    """Return what an image takes with weights that are separable and the same at every point.
+def sift_cost(side: int, size: float) -> Cost:
+    """Return what an image takes with weights that are separable and the same at each of side × side points.
 
     A pixel votes for two of eight directions; sums along columns have all eight.
     """
-    taps = int((windows((_SIZE,)).weights > 0).sum())  # of the four parts along one axis
+    taps = int((windows((size,)).weights > 0).sum())  # of the four parts along one axis
     along_columns = side * _SIDE * taps * 2
     along_rows = side**2 * 4 * 8 * taps
     arithmetic = _PIXEL * _SIDE**2 + along_columns + along_rows + _ENTRY * 128 * side**2

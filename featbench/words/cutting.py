@@ -114,12 +114,13 @@ def _upright(
     size, channels = patch.shape[1:]
     begin = cols[0, 0] * channels
     end = (cols[size - 1, col_counts[size - 1] - 1] + 1) * channels
+    covered = line[begin:end]  # from 0 on: LLVM must not wonder whether an index is negative
     for y in range(size):
-        line[begin:end] = 0.0
+        covered[:] = 0.0
         for t in range(row_counts[y]):
-            source, weight = image[rows[y, t]].reshape(-1), down[y, t]
-            for j in range(begin, end):
-                line[j] += weight * source[j]
+            source, weight = image[rows[y, t]].reshape(-1)[begin:end], down[y, t]
+            for j in range(len(covered)):
+                covered[j] += weight * source[j]
         for x in range(size):
             if channels == 3:  # at once: a third of the loops
                 red = green = blue = _HALF
