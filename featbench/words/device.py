@@ -94,7 +94,7 @@ def features(images: ImageArray, parts: Parts, n_out: int, device: str) -> Featu
     MissingExtraError, InputError
         As `check_device`.
     """
-    torch = check_device(parts, device, "bovw")
+    torch = check_device(parts, device, "BagOfVisualWords")
     place = device.removeprefix("torch:")
     rows = np.empty((len(images), n_out), dtype=np.float32)
     if not len(images):

@@ -158,5 +158,5 @@ def test_what_knows_no_tensors_is_refused(images, change, message):
 
 def test_without_a_gpu_it_says_so(images, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputError, match="bovw: device must be .*finds no GPU"):
+    with pytest.raises(InputError, match="BagOfVisualWords: device must be .*finds no GPU"):
         features(images, fitted(images), 120, "cuda")
