@@ -137,10 +137,6 @@ class LinearClassifier(LinearScores):
 
     def _problem(self) -> Problem:
         loss, ratio = self._loss(), {"l2": 0.0, "l1": 1.0, "elastic_net": self.l1_ratio}[self.penalty]
-        if isinstance(loss, Hinge) and ratio > 0:
-            remedy = "Sparse weights need a smooth loss: the squared hinge of another loss, or Softmax."
-            constraint = "'l2' for a hinge with kinks"
-            raise InputError(must_be(type(self).__name__, "penalty", constraint, self.penalty, remedy))
         return Problem(loss, ratio, self.max_iter, self.tol)
 
     def _fit_regs(

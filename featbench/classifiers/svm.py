@@ -35,7 +35,7 @@ class SVM(LinearClassifier):
         Strength of the penalty, above 0.
     penalty : {"l2", "l1", "elastic_net"}, default="l2"
         What is penalized: squared weights, ``reg / 2 · ‖W‖²``; absolute ones, ``reg · Σ|W|``, which makes many of
-        them 0; or both. A hinge with kinks takes ``"l2"`` alone.
+        them 0; or both. With a hinge that has kinks, `max_iter` may have to be some thousands.
     l1_ratio : float, default=0.5
         Share of the elastic net's penalty that is absolute, 0 to 1:
         ``reg · (l1_ratio · Σ|W| + (1 − l1_ratio) / 2 · ‖W‖²)``.

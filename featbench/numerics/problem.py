@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from featbench.numerics.augmented import fit_augmented
 from featbench.numerics.duality import Penalty, Rounded, certify_dual
@@ -12,6 +13,7 @@ from featbench.numerics.linear import LinearFit, fit_linear
 from featbench.numerics.losses import Loss
 from featbench.numerics.optimality import Certificate, certify
 from featbench.numerics.sparse import fit_sparse
+from featbench.numerics.sparse_hinges import fit_sparse_hinges
 from featbench.types import AnyArray, Float64Array, Labels
 
 __all__ = ["Problem"]
@@ -26,7 +28,7 @@ class Problem:
     loss : Loss or Hinge
         Smooth, or a hinge with kinks.
     l1_ratio : float
-        From 0 to 1; 0 for a hinge with kinks.
+        From 0 to 1.
     max_iter : int
         Most iterations of the solver for each model.
     tol : float
@@ -53,25 +55,14 @@ class Problem:
         weights : ndarray of float64, (n,), or None
             What each row's loss counts.
         """
+        asked: dict[str, Any] = {"weights": weights, "max_iter": self.max_iter, "tol": self.tol}
         if isinstance(self.loss, Hinge):
-            return fit_augmented(
-                X, y, n_classes, self.loss, regs, weights=weights, max_iter=self.max_iter, tol=self.tol
-            )
+            if self.l1_ratio > 0:
+                return fit_sparse_hinges(X, y, n_classes, self.loss, regs, l1_ratio=self.l1_ratio, **asked)
+            return fit_augmented(X, y, n_classes, self.loss, regs, **asked)
         if self.l1_ratio > 0:
-            return fit_sparse(
-                X,
-                y,
-                n_classes,
-                self.loss,
-                regs,
-                l1_ratio=self.l1_ratio,
-                weights=weights,
-                max_iter=self.max_iter,
-                tol=self.tol,
-            )
-        return fit_linear(
-            X, y, n_classes, self.loss, regs, weights=weights, max_iter=self.max_iter, tol=self.tol
-        )
+            return fit_sparse(X, y, n_classes, self.loss, regs, l1_ratio=self.l1_ratio, **asked)
+        return fit_linear(X, y, n_classes, self.loss, regs, **asked)
 
     def certify(
         self, X: AnyArray, y: Labels, reg: float, fit: LinearFit, weights: Float64Array | None

@@ -215,7 +215,6 @@ def test_one_class_is_refused(cls, rng):
         ({"hinge": "huber"}, "hinge must be one of 'squared', 'plain'"),
         ({"penalty": "l0"}, "penalty must be one of 'l2', 'l1', 'elastic_net'"),
         ({"penalty": "elastic_net", "l1_ratio": 1.5}, "l1_ratio must be a number ≥ 0 and ≤ 1"),
-        ({"hinge": "plain", "penalty": "l1"}, "penalty must be 'l2' for a hinge with kinks; got 'l1'"),
         ({"class_weight": "even"}, "class_weight must be 'balanced', a mapping"),
         ({"class_weight": {9: 2.0}}, "a label in class_weight must be one of the classes; got 9"),
         ({"class_weight": {1: -1.0}}, "the weight of class 1 must be a finite number above 0"),

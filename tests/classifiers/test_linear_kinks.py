@@ -224,3 +224,37 @@ def test_a_fit_that_was_cut_short_warns_with_a_true_bound(rng):
     best = SVM(hinge="plain", reg=1e-3, tol=1e-6, max_iter=20_000).fit(X, y).objective_
     assert best >= model.objective_ * (1 - model.optimality_)
     assert model.optimality_ > model.tol
+
+
+@pytest.mark.parametrize(("loss", "hinge"), KINKED)
+def test_sparse_weights_state_their_gap_and_equal_those_of_a_path(loss, hinge, rng):
+    X, y = blobs(rng, n=200)
+    folds = [Fold(np.arange(150), np.arange(150, 200))]
+    candidates = [{"reg": reg} for reg in (2e-2, 5e-2)]
+    template = SVM(loss=loss, hinge=hinge, penalty="l1", tol=1e-3, max_iter=5000)
+    (predicted,) = template.fit_path(X, y, candidates, folds)
+    for candidate, labels in zip(candidates, predicted, strict=True):
+        model = SVM(**{**template.get_params(), **candidate}).fit(X[:150], y[:150])
+        assert model.converged_
+        assert model.optimality_ <= model.tol
+        assert 0 < np.mean(model.coef_ == 0) < 1
+        assert np.mean(labels == model.predict(X[150:])) >= 0.9  # both are within 1e-3 of the optimum; near ties may turn
+
+
+@pytest.mark.parametrize("penalty", ["l1", "elastic_net"])
+def test_sparse_weights_are_the_same_bits_on_any_number_of_threads(penalty, rng, monkeypatch):
+    X, y = blobs(rng, n=3000, dtype=np.float32)
+    coefs = []
+    for threads in ("1", "1", "3"):
+        monkeypatch.setenv("FEATBENCH_NUM_THREADS", threads)
+        coefs.append(SVM(hinge="plain", penalty=penalty, reg=0.1, class_weight="balanced").fit(X, y).coef_)
+    np.testing.assert_array_equal(coefs[0], coefs[1])
+    np.testing.assert_array_equal(coefs[0], coefs[2])
+
+
+@pytest.mark.parametrize("penalty", ["l1", "elastic_net"])
+def test_sparse_weights_of_nothing_to_learn(penalty):
+    model = SVM(hinge="plain", penalty=penalty, reg=1e-2).fit(np.ones((5, 3)), [0, 1, 1, 0, 1])
+    assert model.converged_
+    assert (model.predict(np.ones((2, 3))) == 1).all()
+    assert (model.coef_ == 0).all()
