@@ -1,4 +1,4 @@
-"""Run one suite of benchmarks: python -m benchmarks SUITE.
+"""Run one suite of benchmarks: python -m benchmarks SUITE, and what the suite itself takes.
 
 The exit code is 1 where a row's results differ from those that they must equal, and 2 for an unknown suite.
 """
@@ -6,6 +6,7 @@ The exit code is 1 where a row's results differ from those that they must equal,
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from pathlib import Path
 
@@ -14,14 +15,20 @@ from benchmarks.rows import show
 
 def main(arguments: list[str]) -> int:
     """Run the suite that is named, print its table and return the exit code."""
-    support = {"rows", "limits", "opencv4", "opencv4_worker"}
+    support = {"rows", "limits", "opencv4", "opencv4_worker", "gpu_words"}
     modules = {path.stem for path in Path(__file__).parent.glob("[a-z]*.py")}
     suites = sorted(modules - support)
-    if len(arguments) != 1 or arguments[0] not in suites:
+    if not arguments or arguments[0] not in suites:
         print(f"usage: python -m benchmarks {{{','.join(suites)}}}", file=sys.stderr)
         return 2
-    rows = importlib.import_module(f"benchmarks.{arguments[0]}").rows()
-    return show(rows)
+    suite, *own = arguments
+    rows = importlib.import_module(f"benchmarks.{suite}").rows
+    try:
+        inspect.signature(rows).bind(*own)
+    except TypeError as error:
+        print(f"python -m benchmarks {suite}: {error}", file=sys.stderr)
+        return 2
+    return show(rows(*own))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 A time is that of one search from arrays to arrays, with what is copied to the device and back.
 Without torch or a GPU a message says why there are no rows.
+
+``python -m benchmarks gpu words CIFAR_FOLDER`` measures visual words instead: `benchmarks.gpu_words`.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 
@@ -24,8 +27,13 @@ _SIZES = ((500, 10_000), (10_000, 50_000))
 _COLUMNS, _NEIGHBOURS, _SAMPLES = 3_072, 10, 3
 
 
-def rows() -> Iterator[Row]:
-    """Measure and yield one row after another."""
+def rows(what: Literal["neighbors", "words"] = "neighbors", folder: str = "") -> Iterator[Row]:
+    """Measure and yield one row after another; of visual words from the folder of CIFAR-10's batches."""
+    if what == "words":
+        from benchmarks import gpu_words
+
+        yield from gpu_words.rows(folder)
+        return
     try:
         torch_for("cuda", "gpu")
     except FeatbenchError as error:
