@@ -55,9 +55,9 @@ class Mixture(Codebook):
 
     Notes
     -----
-    The same steps as scikit-learn's ``GaussianMixture(covariance_type="diag", reg_covar=added)``, whose sums are
-    taken here run by run: it keeps words numbers a descriptor (2.6 GB for 400,000 descriptors and 256 words), and
-    its rounding depends on the number of threads.
+    The same steps as scikit-learn's ``GaussianMixture(covariance_type="diag", reg_covar=added)``, which keeps as many
+    numbers a descriptor as there are words; here sums are taken run by run, in float64 and in one order, so that
+    the same seed gives the same words with any number of threads.
 
     Descriptors should be about uncorrelated, as after the map `pca`: a Gaussian of diagonal covariance knows no
     correlations.

@@ -1,5 +1,7 @@
 """Fisher vectors against scikit-image's, and sums over cells against sums of codes."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from skimage.feature import fisher_vector
@@ -115,6 +117,20 @@ def test_torch_runs_the_same_lines(codebook, X):
     torch = pytest.importorskip("torch")
     found = Fisher().codes(torch.from_numpy(X[:50]), codebook)
     assert close(found.numpy(), Fisher().codes(X[:50], codebook))
+
+
+def test_codes_of_all_descriptors_are_never_there(rng):
+    X, codebook, cells = (
+        rng.normal(size=(20_000, 20)).astype(np.float32),
+        mixture_of(np.full(50, 0.02), rng.normal(size=(50, 20)), np.ones((50, 20))),
+        np.zeros(20_000, np.int64),
+    )
+    Fisher().pooled(X[:9], cells[:9], 1, codebook, "sum")  # compiled before it is measured
+    tracemalloc.start()
+    Fisher().pooled(X, cells, 1, codebook, "sum")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.1 * 4 * len(X) * Fisher().length(codebook)
 
 
 def test_a_maximum_is_refused(codebook, X):

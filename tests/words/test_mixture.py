@@ -1,6 +1,7 @@
 """A codebook of Gaussians against scikit-learn's, from the same start."""
 
 import os
+import tracemalloc
 import warnings
 from unittest import mock
 
@@ -81,6 +82,16 @@ def test_threads_change_nothing(X):
             fitted.append(Mixture(words=5, iterations=5).fit(X))
     for name in ("words_", "weights_", "variances_", "log_likelihoods_"):
         np.testing.assert_array_equal(*(getattr(found, name) for found in fitted))
+
+
+def test_shares_of_all_descriptors_are_never_there(rng):
+    X, words = rng.normal(size=(40_000, 4)).astype(np.float32), 100
+    Mixture(words=2, iterations=1).fit(X[:100])  # compiled before it is measured
+    tracemalloc.start()
+    Mixture(words=words, iterations=1).fit(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.5 * 8 * words * len(X)
 
 
 def test_numbers_that_do_not_vary_keep_what_is_added():

@@ -1,5 +1,7 @@
 """VLAD against sums of residuals taken one by one."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
@@ -70,6 +72,20 @@ def test_torch_runs_the_same_lines(rng):
     np.testing.assert_array_equal(
         VLAD().codes(torch.from_numpy(X), codebook).numpy(), VLAD().codes(X, codebook)
     )
+
+
+def test_codes_of_all_descriptors_are_never_there(rng):
+    X, codebook, cells = (
+        rng.normal(size=(20_000, 20)).astype(np.float32),
+        Plain(rng.normal(size=(50, 20))),
+        np.zeros(20_000, np.int64),
+    )
+    VLAD().pooled(X[:9], cells[:9], 1, codebook, "sum")  # compiled before it is measured
+    tracemalloc.start()
+    VLAD().pooled(X, cells, 1, codebook, "sum")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.1 * 4 * len(X) * VLAD().length(codebook)
 
 
 def test_a_maximum_is_refused(rng):
