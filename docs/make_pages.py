@@ -1,7 +1,7 @@
 """Write the page and the picture of every extractor from its docstring and its `pictures()`: python docs/make_pages.py.
 
-``docs/extractors/<name>.md`` and ``.jpg`` are made whole; of ``docs/extractors.md`` and ``docs/maps.md``, the page of
-all feature maps, what stands below the marker.
+``docs/extractors/<name>.md`` and ``.jpg`` are made whole; of ``docs/extractors.md``, of ``docs/maps.md``, the page of
+all feature maps, and of ``docs/words.md``, that of visual words, what stands below the marker.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ from featbench.docstrings import read_docstring
 from featbench.extractors import EXTRACTORS, HOG, Concat, HueHistogram, Mapped
 from featbench.maps import L2, MAPS, Power
 from featbench.types import ImageArray
+from featbench.words.building import KINDS
+from featbench.words.recipes import RECIPES
 
 DOCS = Path(__file__).parent
 INDEX = DOCS / "extractors.md"
 MAPS_PAGE = DOCS / "maps.md"
+WORDS_PAGE = DOCS / "words.md"
 MARKER = "<!-- From here on made from the docstrings by docs/make_pages.py; change those. -->\n"
 
 _SIDE = 160  # pixels of a photograph as the extractors get it
@@ -130,6 +133,42 @@ def make_maps(old: str) -> str:
     return "\n".join(part.rstrip() + "\n" for part in parts if part.strip())
 
 
+def make_words(old: str) -> str:
+    """Return the page of visual words, with all recipes and parts; its introduction stays as it was."""
+    parts = [old.split(MARKER)[0] + MARKER, "## Recipes\n"]
+    for name, recipe in RECIPES.items():
+        written = "; ".join(f"{kind} `{_flow(part)}`" for kind, part in recipe.parts.items())
+        told = [f"**`{name}`** – {recipe.summary}.\n", f"- Parts: {written}", f"- Head: `{recipe.head}`"]
+        told.append(f"- From: {recipe.source}, <{recipe.url}>")
+        told += [f"- Published: {recipe.published}"] if recipe.published else []
+        told += [f"- Differs: {recipe.differs}"] if recipe.differs else []
+        parts.append("\n".join(told))
+    for kind, table in KINDS.items():
+        if table is MAPS:
+            continue
+        parts.append(f"## {kind.capitalize()}\n")
+        for name, row in table.rows().items():
+            if row.distribution != "featbench":
+                continue
+            description, sections = _sections(table.load(name))
+            parts += [f"### `{name}` – {table.load(name).__name__}\n", description]
+            if "Parameters" in sections:
+                parts.append(_parameters(table.load(name), sections["Parameters"]))
+            parts.append(sections.get("Notes", ""))
+            if "References" in sections:
+                parts.append("From: " + sections["References"])
+    return "\n".join(part.rstrip() + "\n" for part in parts if part.strip())
+
+
+def _flow(value: Any) -> str:
+    """Return plain data as YAML on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _sections(cls: type) -> tuple[str, dict[str, str]]:
     """Return what a docstring says before its first heading, and under each."""
     text = inspect.cleandoc(cls.__doc__ or "").replace("``", "`")
@@ -210,6 +249,7 @@ if __name__ == "__main__":
     (DOCS / "extractors").mkdir(exist_ok=True)
     INDEX.write_text(make_index(INDEX.read_text(encoding="utf-8")), encoding="utf-8")
     MAPS_PAGE.write_text(make_maps(MAPS_PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    WORDS_PAGE.write_text(make_words(WORDS_PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     for name in names():
         (DOCS / "extractors" / f"{name}.md").write_text(make_page(name), encoding="utf-8")
         if pictures(name):

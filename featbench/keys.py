@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from featbench.config import Cell, EnsembleCell
+from featbench.config import Cell, Component, EnsembleCell
 from featbench.environment import code_fingerprint, source_fingerprint, versions
 from featbench.sealed import SealedDataset
 
@@ -24,7 +24,14 @@ def cell_key(cell: Cell, data: SealedDataset) -> str:
         "versions": versions(),
         "plugins": [source_fingerprint(c.cls) for c in (cell.extractor, cell.classifier) if c],
     }
-    return _hash(made_of)
+    files = _files(cell.extractor) if cell.extractor else []
+    return _hash({**made_of, "files": files} if files else made_of)
+
+
+def _files(extractor: Component) -> list[str]:
+    """Return a hash of each file that an extractor, or one that it is made of, reads beside images."""
+    told = getattr(extractor.cls, "written_files", lambda _: None)(extractor.params)
+    return [*([told] if told else []), *(name for part in extractor.parts for name in _files(part))]
 
 
 def ensemble_key(cell: EnsembleCell, data: SealedDataset, statuses: Sequence[str]) -> str:

@@ -32,13 +32,15 @@ import sys
 import sklearn.base, numba
 before = set(sys.modules)
 from featbench.extractors import (
-    GIST, HOG, LBP, SIFT, ColorHistogram, ColorMoments, Concat, FilterBank, HueHistogram, Mapped, RawPixels
+    GIST, HOG, LBP, SIFT, BagOfVisualWords, ColorHistogram, ColorMoments, Concat, FilterBank, HueHistogram, Mapped, RawPixels
 )
 print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
 import numpy
 images = numpy.zeros((2, 32, 32, 3), numpy.uint8)
 parts = [HOG(), HueHistogram(), RawPixels(), ColorHistogram(), ColorMoments(), LBP(), GIST(), SIFT(), FilterBank()]
 Concat(parts).fit_transform(images)
+noise = numpy.random.default_rng(0).integers(0, 256, (2, 12, 12, 3)).astype(numpy.uint8)
+BagOfVisualWords(codebook={"words": 5}).fit_transform(noise)
 from featbench.maps import L2, PCA, Power, Whiten
 Mapped(HOG(), [Power(), PCA(components=2), Whiten(), L2()]).fit_transform(images)
 heavy = {"pydantic", "pandas", "cv2", "skimage", "matplotlib", "joblib", "torch", "typer"}

@@ -142,6 +142,14 @@ class BagOfVisualWords(Extractor):
         return labels.label({"recipe": cls.recipe, **parameters})
 
     @classmethod
+    def written_files(cls, parameters: Mapping[str, Any]) -> str | None:
+        """Return a hash of the saved words that parameters name: results are made of those, too."""
+        codebook = parameters.get("codebook")
+        if isinstance(codebook, Mapping) and codebook.get("name") == "saved":
+            return SavedWords(folder=codebook["folder"]).fingerprint("codebook")
+        return None
+
+    @classmethod
     def written_schema(cls) -> dict[str, dict[str, Any]]:
         """Return what the JSON Schema of experiments says of recipe and parts: which names there are."""
         told: dict[str, dict[str, Any]] = {"recipe": {"anyOf": [{"enum": list(RECIPES)}, {"type": "null"}]}}
@@ -190,6 +198,7 @@ class BagOfVisualWords(Extractor):
     def _n_features(self, shape: tuple[int, ...]) -> int:
         parts = self._built()
         parts.sampling.check_shape(shape)
+        parts.descriptor.check_shape(shape)
         return joined(parts, _channels(shape))[1].out
 
     def _fit(self, images: Any, y: AnyArray | None) -> None:  # noqa: ARG002 - labels are not read

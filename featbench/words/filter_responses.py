@@ -67,7 +67,7 @@ class FilterResponses(Descriptor):
         InputError
             Images smaller than half a filter.
         """
-        self._check_size(images.shape[1:3])
+        self.check_shape(images.shape[1:])
         grey = to_grey(images) if images.ndim == 4 else images
         rows = np.empty((len(places.sizes), self.length(1)), dtype=np.float32)
         pixels = np.clip(places.pixels(), 0, np.array(grey.shape[1:]) - 1)
@@ -81,9 +81,10 @@ class FilterResponses(Descriptor):
             rows[own] = responses[:, pixels[own, 0], pixels[own, 1]].T
         return rows
 
-    def _check_size(self, shape: tuple[int, ...]) -> None:
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Refuse images smaller than half a filter."""
         least = radius_of(self.scale) + 1
-        if min(shape) < least:
+        if min(shape[:2]) < least:
             constraint = f"at least {least} × {least} pixels for scale={self.scale:g}"
             remedy = "Enlarge the images, or take a smaller scale (0.5 at the least)."
             got = Shown(f"{shape[0]} × {shape[1]}")

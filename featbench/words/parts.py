@@ -67,6 +67,9 @@ class Descriptor(Part):
         resized.
         """
 
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raise `InputError` where images of `shape` are too small to be described."""
+
     @abstractmethod
     def describe(self, images: ImageArray, places: Places) -> FeatureMatrix:
         """Describe patches; it runs in one thread among several.

@@ -169,7 +169,7 @@ RECIPES: Mapping[str, Recipe] = {
         "classification, CVPR 2010",
         url="https://doi.org/10.1109/CVPR.2010.5540018",
         published="Caltech-101, 30 training images: 73.4 % with 2,048 words (recalled)",
-        differs="1,024 words, as the paper's smaller set; SIFT in the place of its three-scale HOG.",
+        differs="1,024 words, half the paper's; SIFT in the place of its three-scale HOG.",
     ),
     "vlad": Recipe(
         summary="Dense RootSIFT, the sum of what it lies away from its nearest of 64 words",

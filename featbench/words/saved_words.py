@@ -41,6 +41,16 @@ class SavedWords(Codebook):
             f"codebook: {{name: saved, folder: {self.folder}}}."
         )
 
+    def fingerprint(self, where: str) -> str:
+        """Return a hash of what the folder holds.
+
+        Raises
+        ------
+        StoreError, InputError
+            As `opened`.
+        """
+        return fingerprint_plugin(_opened(self.folder, where))
+
     def opened(self, descriptor: Descriptor, where: str) -> tuple[list[FeatureMap], Codebook]:
         """Return the fitted normalisation and codebook.
 

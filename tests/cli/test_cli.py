@@ -168,6 +168,16 @@ def test_info_tells_what_a_list_holds(home: Path) -> None:
     assert row.split("\t")[1] == "float ≥ 1 and ≤ 256 | list of float ≥ 1 and ≤ 256"
 
 
+def test_parts_of_visual_words_are_listed_and_told(home: Path) -> None:
+    listed = featbench("list", cwd=home).stdout
+    for row in ("sampling\tdense", "descriptor\tpatch", "codebook\tkmeans", "encoding\tvlad", "pooling\tpyramid"):
+        assert f"{row}\tfeatbench" in listed
+    bag = featbench("info", "bovw", cwd=home).stdout
+    for row in ("codebook\tkmeans, ", "final\tpower, ", "coates_ng\tWhitened 6 × 6 patches"):
+        assert row in bag
+    assert "words\tint ≥ " in featbench("info", "kmeans", cwd=home).stdout
+
+
 def test_schema_and_env(home: Path) -> None:
     assert json.loads(featbench("schema", cwd=home).stdout)["title"] == "featbench experiment"
     done = featbench("env", cwd=home)

@@ -36,6 +36,15 @@ def test_the_schema_knows_feature_maps() -> None:
     assert "maps" not in pca["properties"]
 
 
+def test_the_schema_offers_the_parts_of_visual_words() -> None:
+    options = experiment_schema()["$defs"]["extractor"]["anyOf"]
+    bag = next(o for o in options if o.get("title") == "bovw")["properties"]
+    assert "coates_ng" in bag["recipe"]["anyOf"][0]["enum"]
+    assert "kmeans" in bag["codebook"]["anyOf"][0]["enum"]
+    assert bag["final"]["anyOf"][0]["items"] == {"$ref": "#/$defs/map"}
+    assert all(bag[part]["description"] for part in bag if part not in ("name", "maps", "augment"))
+
+
 def test_every_reference_leads_somewhere() -> None:
     schema = experiment_schema()
 

@@ -227,6 +227,7 @@ def test_images_smaller_than_a_patch_are_refused():
     with pytest.raises(InputError, match=r"Dense: images must be at least 6 × 6 pixels.*Enlarge the images"):
         small().fit(np.zeros((3, 5, 9, 3), np.uint8))
     assert "at least 6 × 6" in small().supports((5, 9, 3))
+    assert "at least 25 × 25" in BagOfVisualWords(recipe="textons").supports((24, 30, 3))
     bag = small().fit([IMAGES[0], IMAGES[1][:9], IMAGES[2]])
     with pytest.raises(InputError, match="at least 6 × 6"):
         bag.transform([IMAGES[0], IMAGES[1][:5]])
@@ -278,6 +279,16 @@ def test_saved_words_are_those_of_the_other_bag(tmp_path):
     np.testing.assert_array_equal(copy.transform(IMAGES), bag.transform(IMAGES))
     with pytest.raises(StoreError, match="the folder of saved words must be one that BagOfVisualWords.save"):
         copy.fit(IMAGES)
+
+
+def test_results_are_made_of_the_saved_words(tmp_path):
+    """Other words in the same folder are another result."""
+    prints = []
+    for seed in (0, 1):
+        small(random_state=seed).fit(IMAGES).save(tmp_path)
+        prints.append(BagOfVisualWords.written_files({"codebook": {"name": "saved", "folder": str(tmp_path)}}))
+    assert prints[0] != prints[1]
+    assert BagOfVisualWords.written_files({"codebook": {"words": 3}}) is None
 
 
 def test_saved_words_inside_others_and_in_models(tmp_path):
