@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,11 +44,14 @@ def test_least_squares_are_numpys(gpu_words, rng):
     assert accuracy > 0.8
 
 
-def test_it_imports_no_reader_of_experiments(repository):
-    code = "import sys, benchmarks.gpu_words; print(sorted({'pydantic', 'platformdirs', 'torch'} & set(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=Path(repository), capture_output=True, text=True, check=True
+@pytest.mark.data
+def test_it_imports_nothing_that_a_bare_machine_lacks(repository, cifar10_root):
+    code = (
+        "import sys, benchmarks.gpu_words as g; g.Cifar10(root=sys.argv[1], max_train=10, max_test=9).load(); "
+        "print(sorted({'pydantic', 'platformdirs', 'cv2', 'skimage', 'torch'} & set(sys.modules)))"
     )
+    command = [sys.executable, "-c", code, str(cifar10_root)]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import lzma
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,10 +115,7 @@ class Cifar10(DatasetLoader):
                     return folder
         return None
 
-    def _places(self) -> list[Path]:
-        import platformdirs
-
-        places = []
+    def _places(self) -> Iterator[Path]:
         if self.root is not None:
             root = Path(self.root).expanduser()
             if not root.is_dir():
@@ -126,10 +123,12 @@ class Cifar10(DatasetLoader):
                     "Correct or make it, or leave `root` out to use FEATBENCH_DATA or the user's data folder."
                 )
                 raise DataError(must_be("cifar10", "root", "an existing folder", str(root), remedy))
-            places.append(root)
+            yield root
         if os.environ.get("FEATBENCH_DATA"):
-            places.append(Path(os.environ["FEATBENCH_DATA"]).expanduser())
-        return [*places, platformdirs.user_data_path("featbench")]
+            yield Path(os.environ["FEATBENCH_DATA"]).expanduser()
+        import platformdirs  # a bare GPU machine, which names a folder, need not have it
+
+        yield platformdirs.user_data_path("featbench")
 
     def prepare(self) -> Path:
         """Return the folder that holds the batches, after a download where there is none.
@@ -142,7 +141,7 @@ class Cifar10(DatasetLoader):
         folder = self.find()
         if folder is not None:
             return folder
-        places = self._places()
+        places = list(self._places())
         if not self.download:
             got = Shown("nothing there")
             remedy = (
