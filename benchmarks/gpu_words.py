@@ -1,9 +1,8 @@
 """Visual words on a GPU against our own on the processor: ``python -m benchmarks gpu words CIFAR_FOLDER``.
 
 Meant to run whole in under eight minutes on one GPU of 16 GB or more; not yet measured. It is k-means, the features of
-CIFAR-10's training images with 1,600 and 4,000 words, and the recipe `patches` with 2,000 words and least squares as its
-head. It imports neither pydantic nor platformdirs. Times are seconds; float32 with TF32 off, the head's equations in
-float64.
+CIFAR-10's training images with 1,600 and 4,000 words, and the recipe `patches` with 2,000 words before least squares.
+It imports neither pydantic nor platformdirs. Times are seconds; float32 with TF32 off, least squares in float64.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def gpu_words(repository, monkeypatch):
 def test_it_runs_and_equals_the_processor(gpu_words, cifar10_root, capsys, monkeypatch):
     monkeypatch.setattr(gpu_words, "_COMPARED", 10)
     monkeypatch.setattr(gpu_words, "_SAMPLES", 3000)
-    rows = list(gpu_words.rows(str(cifar10_root), "torch:cpu", 200, (40,), 30))
+    rows = list(gpu_words.rows(str(cifar10_root), "torch:cpu", 50, (40,), 30))
     assert len(rows) == 3
     assert [row.work for row in rows if row.differs] == []
     told = capsys.readouterr().out
