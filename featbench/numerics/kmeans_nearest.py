@@ -78,9 +78,28 @@ def _next_within(builder: Any, at: Any, first: Any, n: Any, limit: Any) -> Any:
     return builder.load(found)
 
 
+def _squares(builder: Any, x: Any, w: Any, n: Any) -> Any:
+    """Return the sum of squared differences over n times eight float32 values, as float64."""
+    half, whole = ir.VectorType(_F32, 8), ir.VectorType(ir.DoubleType(), 8)
+    held = _cgutils.alloca_once_value(builder, ir.Constant(whole, [0.0] * 8))
+    with _cgutils.for_range(builder, n) as loop:
+        step = (loop.index, 32)
+        a, b = (builder.fpext(_load(builder, _address(builder, at, step), half), whole) for at in (x, w))
+        difference = builder.fsub(a, b)
+        square = builder.fmul(difference, difference)
+        builder.store(builder.fadd(builder.load(held), square), held)
+    zero = ir.Constant(ir.DoubleType(), 0.0)
+    return _call(builder, "llvm.vector.reduce.fadd.v8f64", ir.DoubleType(), zero, builder.load(held))
+
+
 def _tile(builder: Any, *arguments: Any) -> Any:
-    """Write the bounds of six rows and all words; the arguments are addresses, bytes from row to row, and counts."""
-    rows, row_step, groups, starts, factors, words, n_tiles, terms, term_step, bounds, bound_step = arguments
+    """Write the bounds of six rows and all words, and the least of each four of a tile's registers.
+
+    The arguments are addresses, bytes from row to row, and counts.
+    """
+    rows, row_step, groups, starts, factors, words, n_tiles, terms, term_step, *places = arguments
+    bounds, bound_step, minima, minima_step = places
+    smallest = {p: _cgutils.alloca_once(builder, _SINGLE) for p in range(POINTS)}
     pairs = [(p, w) for p in range(POINTS) for w in range(REGISTERS)]
     held = {pair: _cgutils.alloca_once(builder, _WHOLE) for pair in pairs}
     with _cgutils.for_range(builder, n_tiles) as tile:
@@ -113,12 +132,17 @@ def _tile(builder: Any, *arguments: Any) -> Any:
                     bound = _call(builder, f"llvm.fma.v{LANES}f32", _SINGLE, factor, term, bound)
                 to = builder.add(_address(builder, bounds, (p, bound_step)), place)
                 builder.store(bound, builder.inttoptr(to, _SINGLE.as_pointer()), align=4)
+                if w:
+                    before = builder.load(smallest[p])
+                    bound = builder.select(builder.fcmp_ordered("<", bound, before), bound, before)
+                builder.store(bound, smallest[p])
+        for p in range(POINTS):
+            to = _address(builder, minima, (p, minima_step), (tile.index, 4 * LANES))
+            builder.store(builder.load(smallest[p]), builder.inttoptr(to, _SINGLE.as_pointer()), align=4)
     return _I64(0)
 
 
 def _compiled(build: Any, returned: Any) -> Any:
-    """Return what an intrinsic generates."""
-
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return build(builder, *arguments)
 
@@ -136,27 +160,23 @@ def _next_register(typing, at, first, n, limit):  # type: ignore[no-untyped-def]
 
 
 @_intrinsic
-def _tile_bounds(typing, a, b, c, d, e, f, g, h, i, j, k):  # type: ignore[no-untyped-def]  # noqa: ARG001
-    return _compiled(_tile, types.int64(*[types.int64] * 11))
+def _square_distance(typing, x, w, n):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    return _compiled(_squares, types.float64(types.int64, types.int64, types.int64))
+
+
+@_intrinsic
+def _tile_bounds(typing, a, b, c, d, e, f, g, h, i, j, k, m, n):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    return _compiled(_tile, types.int64(*[types.int64] * 13))
 
 
 @kernel
 def _distance(x: Any, w: Any) -> Any:
-    """Return the squared distance; eight sums, in an order that never changes, fill a register."""
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-    whole = len(x) - len(x) % 8
-    for j in range(0, whole, 8):
-        s0 += (np.float64(x[j]) - np.float64(w[j])) ** 2
-        s1 += (np.float64(x[j + 1]) - np.float64(w[j + 1])) ** 2
-        s2 += (np.float64(x[j + 2]) - np.float64(w[j + 2])) ** 2
-        s3 += (np.float64(x[j + 3]) - np.float64(w[j + 3])) ** 2
-        s4 += (np.float64(x[j + 4]) - np.float64(w[j + 4])) ** 2
-        s5 += (np.float64(x[j + 5]) - np.float64(w[j + 5])) ** 2
-        s6 += (np.float64(x[j + 6]) - np.float64(w[j + 6])) ** 2
-        s7 += (np.float64(x[j + 7]) - np.float64(w[j + 7])) ** 2
-    for j in range(whole, len(x)):
-        s0 += (np.float64(x[j]) - np.float64(w[j])) ** 2
-    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
+    """Return the squared distance in float64, added in an order that never changes."""
+    whole = len(x) // 8
+    total = _square_distance(x.ctypes.data, w.ctypes.data, whole)
+    for j in range(8 * whole, len(x)):
+        total += (np.float64(x[j]) - np.float64(w[j])) ** 2
+    return total
 
 
 @kernel
@@ -167,25 +187,33 @@ def _limit(distance: float, square: float, unit: float) -> Any:
 
 
 @kernel
-def _nearest(bounds: Any, x: Any, square: float, unit: float, words: Any) -> Any:
-    """Return the nearest word, its squared distance and how many were measured."""
-    at, n = bounds.ctypes.data, len(bounds) // LANES
-    least = _least_value(at, n)
-    best = LANES * _next_register(at, 0, n, least)
+def _nearest(bounds: Any, minima: Any, x: Any, square: float, unit: float, words: Any) -> Any:
+    """Return the nearest word, its squared distance and how many were measured.
+
+    `minima` are the least of each four registers of `bounds`.
+    """
+    at, over, n = bounds.ctypes.data, minima.ctypes.data, len(minima) // LANES
+    least = _least_value(over, n)
+    tile = _next_register(over, 0, n, least)
+    best = LANES * _next_register(at, REGISTERS * tile, REGISTERS * (tile + 1), least)
     while bounds[best] > least:
         best += 1
     first, shortest, measured = best, _distance(x, words[best]), 1
     limit = _limit(shortest, square, unit)
-    register = _next_register(at, 0, n, limit)
-    while register < n:
-        for t in range(LANES * register, min(LANES * register + LANES, len(words))):
-            if bounds[t] <= limit and t != first:
-                measured += 1
-                distance = _distance(x, words[t])
-                if distance < shortest or (distance == shortest and t < best):
-                    best, shortest = t, distance
-                    limit = _limit(shortest, square, unit)
-        register = _next_register(at, register + 1, n, limit)
+    tile = _next_register(over, 0, n, limit)
+    while tile < n:
+        end = REGISTERS * (tile + 1)
+        register = _next_register(at, REGISTERS * tile, end, limit)
+        while register < end:
+            for t in range(LANES * register, min(LANES * register + LANES, len(words))):
+                if bounds[t] <= limit and t != first:
+                    measured += 1
+                    distance = _distance(x, words[t])
+                    if distance < shortest or (distance == shortest and t < best):
+                        best, shortest = t, distance
+                        limit = _limit(shortest, square, unit)
+            register = _next_register(at, register + 1, end, limit)
+        tile = _next_register(over, tile + 1, n, limit)
     return best, shortest, measured
 
 
@@ -194,15 +222,14 @@ def by_products(
     products: Any, halves: Any, lengths: Any, error: float, X: Any, squares: Any, unit: float, words: Any,
     labels: Any, distances: Any,
 ) -> Any:  # fmt: skip
-    """Find the nearest words from float32 products, which are overwritten by bounds.
+    """Find the nearest words from float32 products, overwritten by bounds; return how many were measured.
 
     Parameters
     ----------
     products : ndarray of float32, (m, n)
-        Of rows and words as they are put for the products; n is a multiple of `LANES`, at least K.
+        Of rows and words as they are put for it; n is a multiple of ``LANES * REGISTERS``, at least K.
     halves, lengths : ndarray of float32, (n,)
-        Half the squared lengths of those words, rounded downwards, infinite from K on; and their lengths,
-        rounded upwards.
+        Half the words' squared lengths, rounded downwards, infinite from K on; their lengths, rounded upwards.
     error : float
         A product may be off by this share of both lengths.
     X : ndarray of float32, (m, d)
@@ -213,19 +240,20 @@ def by_products(
     words : ndarray of float32, (K, d)
     labels, distances : ndarray of int64 and float64, (m,)
         Filled: the nearest word and its squared distance.
-
-    Returns
-    -------
-    int
-        How many words were measured.
     """
     measured = 0
+    minima = np.empty(len(halves) // REGISTERS, np.float32)
     for i in range(len(X)):
         off = np.float32(error * np.sqrt(squares[i]))
         row = products[i]
         for j in range(len(row)):
             row[j] = halves[j] - row[j] - off * lengths[j]
-        labels[i], distances[i], more = _nearest(row, X[i], squares[i], unit, words)
+        minima[:] = np.inf
+        for register in range(len(row) // LANES):
+            least, values = minima[LANES * (register // REGISTERS) :], row[LANES * register :]
+            for t in range(LANES):
+                least[t] = min(least[t], values[t])
+        labels[i], distances[i], more = _nearest(row, minima, X[i], squares[i], unit, words)
         measured += more
     return measured
 
@@ -235,7 +263,7 @@ def by_bytes(
     placed: Any, starts: Any, factors: Any, packed: Any, terms: Any, X: Any, squares: Any, unit: float, words: Any,
     labels: Any, distances: Any, first: int, last: int,
 ) -> Any:  # fmt: skip
-    """Find the nearest words of the rows `first` to ``last - 1`` from sums of products of bytes.
+    """Find the nearest words of the rows `first` to ``last - 1`` by bytes; return how many were measured.
 
     Parameters
     ----------
@@ -244,31 +272,28 @@ def by_bytes(
     starts : ndarray of int32, (m + POINTS,)
         What a row's sums begin with: −128 times the sum of its bytes.
     factors : ndarray of float32, (m + POINTS, 4)
-        What the terms of the words are multiplied by, negative: a row's scale, and its three lengths as in
-        `featbench.numerics.kmeans_rows`.
+        Of a row, negative: its scale, and its three lengths as in `featbench.numerics.kmeans_rows`.
     packed : ndarray of uint8, (tiles, groups, REGISTERS, LANES, 4)
         Words as bytes, 128 more than what they stand for.
     terms : ndarray of float32, (5, LANES * REGISTERS * tiles)
         Half the squared lengths of the words, infinite from K on; their scales; their three lengths.
     X, squares, unit, words, labels, distances
         As of `by_products`.
-
-    Returns
-    -------
-    int
-        How many words were measured.
     """
     bounds = np.empty((POINTS, terms.shape[1]), np.float32)
+    minima = np.empty((POINTS, terms.shape[1] // REGISTERS), np.float32)
     measured = 0
     for i in range(first, last, POINTS):
         _tile_bounds(
             placed[i:].ctypes.data, placed.strides[0], placed.shape[1] // 4,
             starts[i:].ctypes.data, factors[i:].ctypes.data,
             packed.ctypes.data, len(packed), terms.ctypes.data, terms.strides[0],
-            bounds.ctypes.data, bounds.strides[0],
+            bounds.ctypes.data, bounds.strides[0], minima.ctypes.data, minima.strides[0],
         )  # fmt: skip
         for p in range(min(POINTS, last - i)):
             row = i + p
-            labels[row], distances[row], more = _nearest(bounds[p], X[row], squares[row], unit, words)
+            labels[row], distances[row], more = _nearest(
+                bounds[p], minima[p], X[row], squares[row], unit, words
+            )
             measured += more
     return measured

@@ -155,7 +155,7 @@ class Rows:
     def _by_products(self, words: FeatureMatrix, labels: Indices, distances: Float64Array) -> int:
         m, d = self.X.shape
         moved = self._about_centre(words)
-        n = -(-len(words) // LANES) * LANES
+        n = -(-len(words) // (LANES * REGISTERS)) * LANES * REGISTERS
         padded, halves, lengths = np.zeros((n, d), np.float32), *np.zeros((2, n), np.float32)
         halves[len(words) :] = np.inf
         squares = np.square(moved).sum(axis=1)
