@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from featbench.numerics.lanes import NEAR, chi2_sum, l1_sum, l2_sum, near, product_sum, square_sum
 from featbench.numerics.threads import kernel
 
 __all__ = ["FORMULAS", "SOME", "consider", "finish"]
@@ -18,7 +19,6 @@ __all__ = ["FORMULAS", "SOME", "consider", "finish"]
 FORMULAS = {"l2": 0, "l1": 1, "cosine": 2, "chi2": 3, "intersection": 1}
 """By metric, the number of the sum that `_exact` computes."""
 
-_CHUNK = 32
 SOME = 16
 """Rows that join a list, beside as many again as it has, before it is shortened."""
 
@@ -63,73 +63,6 @@ def _read(rows: Any, row: int, scale: float, factor: float, out: Any) -> None:
             out[j] = doubles[row, j] * scale * factor
 
 
-# Eight interleaved sums: wide registers hold them, and the order never changes.
-
-
-@kernel
-def _l2_sum(a: Any, b: Any) -> Any:
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-    whole = len(a) - len(a) % 8
-    for j in range(0, whole, 8):
-        s0 += (a[j] - b[j]) ** 2
-        s1 += (a[j + 1] - b[j + 1]) ** 2
-        s2 += (a[j + 2] - b[j + 2]) ** 2
-        s3 += (a[j + 3] - b[j + 3]) ** 2
-        s4 += (a[j + 4] - b[j + 4]) ** 2
-        s5 += (a[j + 5] - b[j + 5]) ** 2
-        s6 += (a[j + 6] - b[j + 6]) ** 2
-        s7 += (a[j + 7] - b[j + 7]) ** 2
-    for j in range(whole, len(a)):
-        s0 += (a[j] - b[j]) ** 2
-    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
-
-
-@kernel
-def _l1_sum(a: Any, b: Any) -> Any:
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-    whole = len(a) - len(a) % 8
-    for j in range(0, whole, 8):
-        s0 += abs(a[j] - b[j])
-        s1 += abs(a[j + 1] - b[j + 1])
-        s2 += abs(a[j + 2] - b[j + 2])
-        s3 += abs(a[j + 3] - b[j + 3])
-        s4 += abs(a[j + 4] - b[j + 4])
-        s5 += abs(a[j + 5] - b[j + 5])
-        s6 += abs(a[j + 6] - b[j + 6])
-        s7 += abs(a[j + 7] - b[j + 7])
-    for j in range(whole, len(a)):
-        s0 += abs(a[j] - b[j])
-    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
-
-
-@kernel
-def _product_sum(a: Any, b: Any) -> Any:
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-    whole = len(a) - len(a) % 8
-    for j in range(0, whole, 8):
-        s0 += a[j] * b[j]
-        s1 += a[j + 1] * b[j + 1]
-        s2 += a[j + 2] * b[j + 2]
-        s3 += a[j + 3] * b[j + 3]
-        s4 += a[j + 4] * b[j + 4]
-        s5 += a[j + 5] * b[j + 5]
-        s6 += a[j + 6] * b[j + 6]
-        s7 += a[j + 7] * b[j + 7]
-    for j in range(whole, len(a)):
-        s0 += a[j] * b[j]
-    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
-
-
-@kernel
-def _chi2_sum(a: Any, b: Any) -> Any:
-    total = 0.0
-    for j in range(len(a)):
-        both = a[j] + b[j]
-        if both > 0:
-            total += (a[j] - b[j]) ** 2 / both
-    return total
-
-
 @kernel
 def _is_zero(a: Any) -> Any:
     for value in a:  # noqa: SIM110 - numba compiles loops
@@ -139,19 +72,31 @@ def _is_zero(a: Any) -> Any:
 
 
 @kernel
-def _exact(formula: int, halved: bool, a: Any, b: Any) -> Any:
-    """Return the distance of two rows as float64 sums it."""
+def _exact(formula: int, halved: bool, a: Any, b: Any, scale: float, factor: float) -> Any:
+    """Return the distance of two rows as float64 sums it; the second is multiplied by both numbers."""
     if formula == 0:
-        return _l2_sum(a, b)
+        return l2_sum(a, b, scale, factor)
     if formula == 1:
-        total = _l1_sum(a, b)
+        total = l1_sum(a, b, scale, factor)
         if halved:  # two histograms share nothing, or one of them is empty: 1
             total = 0.5 * (total + np.float64(_is_zero(a)) + np.float64(_is_zero(b)))
         return total
     if formula == 2:
-        lengths = _product_sum(a, a) * _product_sum(b, b)
-        return max(0.0, 1.0 - _product_sum(a, b) / np.sqrt(lengths)) if lengths > 0 else 1.0
-    return _chi2_sum(a, b)
+        lengths = square_sum(a, a, 1.0, 1.0) * square_sum(a, b, scale, factor)
+        product = product_sum(a, b, scale, factor)
+        return max(0.0, 1.0 - product / np.sqrt(lengths)) if lengths > 0 else 1.0
+    return chi2_sum(a, b, scale, factor)
+
+
+@kernel
+def _distance(train: Any, row: int, a: Any) -> Any:
+    """Return the distance of a training row to a query, as `_exact`."""
+    formula, halved, (bytes_, singles, doubles), scale, factor = train
+    if bytes_.shape[0] > 0:
+        return _exact(formula, halved, a, bytes_[row], scale[row], factor[row])
+    if singles.shape[0] > 0:
+        return _exact(formula, halved, a, singles[row], scale[row], factor[row])
+    return _exact(formula, halved, a, doubles[row], scale[row], factor[row])
 
 
 @kernel
@@ -178,8 +123,7 @@ def _drop(q: int, limit: float, lists: Any) -> None:
 def _compute(q: int, limit: float, lists: Any, space: Any, train: Any, query: Any) -> None:
     """Compute the distances exactly of the candidates that may be within a limit."""
     index, low, high, count, _bound, _mark = lists
-    _values, a, b = space
-    formula, halved, train_rows, train_scale, train_factor = train
+    _values, a = space
     query_rows, query_scale, query_factor = query
     fresh = True
     for c in range(count[q]):
@@ -188,9 +132,7 @@ def _compute(q: int, limit: float, lists: Any, space: Any, train: Any, query: An
         if fresh:
             _read(query_rows, q, query_scale[q], query_factor[q], a)
             fresh = False
-        row = index[q, c]
-        _read(train_rows, row, train_scale[row], train_factor[row], b)
-        low[q, c] = high[q, c] = _exact(formula, halved, a, b)
+        low[q, c] = high[q, c] = _distance(train, index[q, c], a)
 
 
 @kernel
@@ -206,6 +148,8 @@ def _shorten(q: int, k: int, lists: Any, most: int, space: Any, train: Any, quer
         # Those that look nearest first: their distances may rule out others.
         _compute(q, _cut(values, low, q, count[q], k), lists, space, train, query)
         _drop(q, _cut(values, high, q, count[q], k), lists)
+    if count[q] <= most:
+        return
     _compute(q, np.inf, lists, space, train, query)
     if count[q] <= k:
         return
@@ -223,11 +167,14 @@ def _shorten(q: int, k: int, lists: Any, most: int, space: Any, train: Any, quer
 
 
 @kernel
-def _any_within(ends: Any, slope: float, sums: Any, limit: float) -> Any:
-    near = np.int64(0)
-    for t in range(len(ends)):
-        near |= np.int64(ends[t] + slope * np.float64(sums[t]) <= limit)
-    return near != 0
+def _first(bits: Any) -> Any:
+    """Return the place of the first bit of an integer that is not 0."""
+    lowest = bits & (~bits + np.uint64(1))
+    place = np.int64(0)
+    for shift in (32, 16, 8, 4, 2, 1):
+        if lowest >> np.uint64(shift + place):
+            place += shift
+    return place
 
 
 @kernel
@@ -262,28 +209,34 @@ def consider(
     """
     index, low, high, count, bound, mark = lists
     capacity, d = index.shape[1], max(train[2][0].shape[1], train[2][1].shape[1], train[2][2].shape[1])
-    space = np.empty(capacity), np.empty(d), np.empty(d)
+    space = np.empty(capacity), np.empty(d)
     slope_low, slope_high = slopes
     train_low, train_high = train_ends
     query_low, query_high = query_ends
     n = len(train_low)
     for q in range(len(query_low)):
-        for start in range(0, n, _CHUNK):
-            ends, chunk = train_low[start : start + _CHUNK], sums[q, start : min(start + _CHUNK, n)]
-            near = _any_within(ends, slope_low, chunk, bound[q] - query_low[q])
-            if not near:
-                continue
-            for t in range(start, start + len(ends)):
-                lower = train_low[t] + slope_low * sums[q, t] + query_low[q]
-                if lower > bound[q]:
-                    continue
-                if count[q] == mark[q]:
-                    _shorten(q, k, lists, k + (capacity - k) // 2, space, train, query)
-                    mark[q] = min(capacity, 2 * count[q] + SOME)
-                c = count[q]
-                index[q, c], low[q, c] = first + t, lower
-                high[q, c] = train_high[t] + slope_high * sums[q, t] + query_high[q]
-                count[q] += 1
+        those = sums[q]
+        for start in range(0, n, NEAR):
+            limit = bound[q] - query_low[q]
+            if start + NEAR <= n:
+                bits = near(train_low, those, start, slope_low, limit)
+            else:
+                bits = np.uint64(0)
+                for t in range(start, n):
+                    within = train_low[t] + slope_low * np.float64(those[t]) <= limit
+                    bits |= np.uint64(within) << np.uint64(t - start)
+            while bits:
+                t = start + _first(bits)
+                bits &= bits - np.uint64(1)
+                lower = train_low[t] + slope_low * those[t] + query_low[q]
+                if lower <= bound[q]:
+                    if count[q] == mark[q]:
+                        _shorten(q, k, lists, k + (capacity - k) // 2, space, train, query)
+                        mark[q] = min(capacity, 2 * count[q] + SOME)
+                    c = count[q]
+                    index[q, c], low[q, c] = first + t, lower
+                    high[q, c] = train_high[t] + slope_high * those[t] + query_high[q]
+                    count[q] += 1
 
 
 @kernel
@@ -291,7 +244,7 @@ def finish(k: int, lists: Any, train: Any, query: Any, distances: Any, indices: 
     """Write the k nearest of each list, in no order, with their exact distances; fewer where the list has fewer."""
     index, _low, high, count, _bound, _mark = lists
     capacity, d = index.shape[1], max(train[2][0].shape[1], train[2][1].shape[1], train[2][2].shape[1])
-    space = np.empty(capacity), np.empty(d), np.empty(d)
+    space = np.empty(capacity), np.empty(d)
     none = np.int64(0)
     for q in range(len(count)):
         _shorten(q, k, lists, none, space, train, query)

@@ -7,9 +7,9 @@ A `Measure` puts rows into the form that sums over pairs are fast in, and says h
 =================  ============================  =================================================
 rows               sum                           exact
 =================  ============================  =================================================
-uint8, ``l1``      Σ |a − b|                     in integers; the interval is a point
+uint8, ``l1``      Σ |a − b| or Σ min(a, b)      in integers; the interval is a point
 uint8, ``l2``      Σ a (b − 128)                 in integers; the interval is a point
-other, ``l1``      Σ |a − b|                     in integers, of rows rounded to 256 levels; or float32
+other, ``l1``      Σ |a − b| or Σ min(a, b)      in integers, of rows rounded to 256 levels; or float32
 other, ``l2``      Σ a (b − 128)                 in integers, of rows rounded to 256 levels; or Σ a b in
                                                  float32, about a centre where rows lie far off
 ``cosine``         Σ a b of rows of length 1     float32
@@ -18,8 +18,9 @@ other, ``l2``      Σ a (b − 128)                 in integers, of rows rounded
 =================  ============================  =================================================
 
 Float products are left to BLAS. Other sums run in the widest registers (`featbench.numerics.wide`) where the
-processor has them; elsewhere they are left to LLVM, and integer products to BLAS in pieces of 512 columns, in which
-every partial sum is an integer of at most 512 · 255 · 128 < 2²⁴ that float32 holds exactly.
+processor has them; elsewhere they are left to LLVM, and integer products of more than a few queries to BLAS in
+pieces of 512 columns, in which every partial sum is an integer of at most 512 · 255 · 128 < 2²⁴ that float32
+holds exactly.
 
 The intervals are as wide as rounding can ever make them, so that who needs the exact order of distances
 computes only those anew whose intervals overlap.
@@ -42,7 +43,17 @@ from featbench.numerics import wide
 from featbench.numerics.threads import kernel, spread
 from featbench.types import AnyArray, Float64Array
 
-__all__ = ["METRICS", "PRODUCT_COLUMNS", "Bytes", "Measure", "Placed", "byte_moments", "frozen", "gamma"]
+__all__ = [
+    "METRICS",
+    "PRODUCT_COLUMNS",
+    "Bytes",
+    "Measure",
+    "Placed",
+    "byte_moments",
+    "byte_sums",
+    "frozen",
+    "gamma",
+]
 
 METRICS = ("l2", "l1", "cosine", "chi2", "intersection")
 
@@ -50,6 +61,7 @@ PRODUCT_COLUMNS = 8192
 """Columns in one float32 product: few enough that the rounding bound, which grows with them, stays small."""
 
 _EXACT_PRODUCT_COLUMNS = 512
+_FEW_QUERIES = 8  # for which bringing training rows into float32 would take longer than the products
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,21 @@ def _l1_uint8(train: Any, query: Any, out: Any) -> None:
                     # One uint8 subtraction instead of a signed, widened one: more lanes a register.
                     total = np.uint32(total + np.uint8(max(a, b) - min(a, b)))
                 out[q, t] = total
+
+
+@kernel
+def _dot_uint8(train: Any, query: Any, out: Any) -> None:
+    n_train, n_columns = train.shape
+    for t in range(n_train):
+        for q in range(query.shape[0]):
+            total = np.int64(0)
+            for start in range(0, n_columns, 32768):  # 255 · 128 of so many columns stays within 32 bits
+                part = np.int32(0)
+                a, b = train[t, start : start + 32768], query[q, start : start + 32768]
+                for j in range(len(a)):
+                    part = np.int32(part + np.int32(a[j]) * np.int32(b[j]))
+                total += np.int64(part)
+            out[q, t] = total
 
 
 @kernel(any_order=True)
@@ -124,6 +151,8 @@ def _portable_sums(kind: str, query: AnyArray, train: AnyArray, out: AnyArray) -
         for start in range(PRODUCT_COLUMNS, train.shape[1], PRODUCT_COLUMNS):
             columns = slice(start, start + PRODUCT_COLUMNS)
             out += query[:, columns] @ train[:, columns].T
+    elif len(query) <= _FEW_QUERIES:
+        _dot_uint8(train, query, out)
     else:
         out[:] = 0.0
         for start in range(0, train.shape[1], _EXACT_PRODUCT_COLUMNS):
@@ -211,16 +240,17 @@ class Bytes(Measure):
     def __init__(self, metric: str, X: AnyArray) -> None:
         super().__init__(metric, X)
         n, d = X.shape
-        self.kind = "sad" if metric == "l1" else "dot8"
+        self.kind = byte_sums(metric)
         self.wide = self.kind in wide.KINDS and (metric == "l1" or d <= wide.MOST_DOT8_COLUMNS)
-        self.slope_low = self.slope_high = 1.0 if metric == "l1" else -2.0
+        self.slope_low = self.slope_high = 1.0 if self.kind == "sad" else -2.0
         self.sums_dtype = np.int32 if self.wide or metric == "l1" else np.float64
         self.scale = self.factor = np.ones(n)
         self.in_place = not self.wide or wide.row_bytes(d) == d
         self._base = np.zeros(n)
-        if metric == "l2":  # |a − b|² = a² − 256 Σ a  −  2 Σ a (b − 128)  +  b²
+        if self.kind != "sad":
             sums, squares = byte_moments(self.X)
-            self._base = (squares - 256 * sums).astype(np.float64)
+            # |a − b| = a − 2 min(a, b) + b;  |a − b|² = a² − 256 Σ a  −  2 Σ a (b − 128)  +  b²
+            self._base = (sums if metric == "l1" else squares - 256 * sums).astype(np.float64)
 
     def train(self, start: int, stop: int) -> Placed:
         """Return some training rows, placed."""
@@ -234,8 +264,9 @@ class Bytes(Measure):
     def query(self, rows: AnyArray) -> tuple[Placed, Float64Array, Float64Array]:
         """Return queries, placed, with the ones that they are multiplied by."""
         ones, base = np.ones(len(rows)), np.zeros(len(rows))
+        if self.kind != "sad":
+            base = byte_moments(frozen(rows))[self.metric == "l2"].astype(np.float64)
         if self.metric == "l2":
-            base = byte_moments(frozen(rows))[1].astype(np.float64)
             rows = (rows ^ np.uint8(128)).view(np.int8)
         return Placed(self._padded(rows), base, base), ones, ones
 
@@ -245,6 +276,13 @@ def byte_moments(rows: AnyArray) -> tuple[AnyArray, AnyArray]:
     sums, squares = np.empty((2, len(rows)), dtype=np.int64)
     spread(lambda a, b: _byte_moments(rows[a:b], sums[a:b], squares[a:b]), len(rows), least=64)
     return sums, squares
+
+
+def byte_sums(metric: str) -> str:
+    """Return the kind of sum that L1 or L2 of bytes is made of: for L1, of the two that give it, the faster."""
+    if metric == "l2":
+        return "dot8"
+    return "min8" if "min8" in wide.KINDS else "sad"
 
 
 def gamma(terms: int, dtype: Any) -> float:

@@ -8,6 +8,7 @@ among them, because BLAS does those as fast:
 kind       sum over the columns                                                 instruction
 =========  ===================================================================  =========================
 ``sad``    |a − b| of uint8                                                     ``psadbw``
+``min8``   min(a, b) of uint8                                                   ``vpminub``, ``vpdpbusd``
 ``dot8``   a · b, a uint8 and b int8, exact up to `MOST_DOT8_COLUMNS` columns   ``vpdpbusd``
 ``l1``     |a − b| of float32                                                   subtract, clear signs, add
 ``chi2``   (a − b)² / (a + b) of float32, 0 where a + b is                      divide
@@ -29,6 +30,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from featbench.numerics.processor import MULTIPLIES_BYTES, REGISTER_BYTES
+from featbench.numerics.registers import aligned, row_bytes
 from featbench.numerics.threads import kernel
 from featbench.types import AnyArray
 
@@ -53,7 +55,7 @@ LANES = _BYTES // 4
 KINDS: frozenset[str] = frozenset()
 """What `pair_sums` can compute here."""
 if _BYTES and os.environ.get("FEATBENCH_WIDE", "1") != "0":
-    KINDS = frozenset({"sad", "l1", "chi2"} | ({"dot8"} if MULTIPLIES_BYTES else set()))
+    KINDS = frozenset({"sad", "l1", "chi2"} | ({"min8", "dot8"} if MULTIPLIES_BYTES else set()))
 
 
 def _call(builder: Any, name: str, returned: Any, *arguments: Any) -> Any:
@@ -72,6 +74,12 @@ def _sad(builder: Any, sums: Any, query: Any, train: Any) -> Any:
 def _dot8(builder: Any, sums: Any, query: Any, train: Any) -> Any:
     query, train = builder.bitcast(query, sums.type), builder.bitcast(train, sums.type)
     return _call(builder, f"llvm.x86.avx512.vpdpbusd.{8 * _BYTES}", sums.type, sums, train, query)
+
+
+def _min8(builder: Any, sums: Any, query: Any, train: Any) -> Any:
+    least = _call(builder, f"llvm.umin.v{_BYTES}i8", query.type, query, train)
+    ones = ir.Constant(query.type, [_I8(1)] * _BYTES)
+    return _dot8(builder, sums, ones, least)
 
 
 def _l1(builder: Any, sums: Any, query: Any, train: Any) -> Any:
@@ -207,6 +215,7 @@ def _all_pairs(step: Callable[..., Any], entry: Any, total: Any) -> Any:
 
 
 _sad_pairs = _all_pairs(_sad, _I8, _I64)
+_min8_pairs = _all_pairs(_min8, _I8, _I32)
 _dot8_pairs = _all_pairs(_dot8, _I8, _I32)
 _l1_pairs = _all_pairs(_l1, _F32, _F32)
 _chi2_pairs = _all_pairs(_chi2, _F32, _F32)
@@ -215,6 +224,11 @@ _chi2_pairs = _all_pairs(_chi2, _F32, _F32)
 @kernel
 def _sad_sums(a: int, b: int, c: int, d: int, e: int, f: int, g: int, h: int, i: int, j: int) -> None:
     _sad_pairs(a, b, c, d, e, f, g, h, i, j)
+
+
+@kernel
+def _min8_sums(a: int, b: int, c: int, d: int, e: int, f: int, g: int, h: int, i: int, j: int) -> None:
+    _min8_pairs(a, b, c, d, e, f, g, h, i, j)
 
 
 @kernel
@@ -232,37 +246,7 @@ def _chi2_sums(a: int, b: int, c: int, d: int, e: int, f: int, g: int, h: int, i
     _chi2_pairs(a, b, c, d, e, f, g, h, i, j)
 
 
-_SUMS = {"sad": _sad_sums, "dot8": _dot8_sums, "l1": _l1_sums, "chi2": _chi2_sums}
-
-
-def row_bytes(n_bytes: int) -> int:
-    """Round the bytes of a row up to whole registers."""
-    return -(-n_bytes // _BYTES) * _BYTES
-
-
-def aligned(shape: tuple[int, int], dtype: Any, *, apart: bool = False) -> AnyArray:
-    """Return zeros whose rows begin and end where registers do.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Rows, and columns that are wanted.
-    dtype : dtype
-    apart : bool, optional
-        Leave a gap after each row, so that rows whose length is a power of two do not fall on the same
-        lines of a cache.
-
-    Returns
-    -------
-    ndarray, (n, at least d)
-        Contiguous, unless rows are apart.
-    """
-    size = np.dtype(dtype).itemsize
-    width = row_bytes(shape[1] * size)
-    memory = np.zeros(shape[0] * (width + 64 * apart) + 64, dtype=np.uint8)
-    start = -memory.ctypes.data % 64
-    rows = memory[start : start + shape[0] * (width + 64 * apart)].reshape(shape[0], width + 64 * apart)
-    return rows[:, :width].view(dtype)
+_SUMS = {"sad": _sad_sums, "min8": _min8_sums, "dot8": _dot8_sums, "l1": _l1_sums, "chi2": _chi2_sums}
 
 
 def pair_sums(kind: str, query: AnyArray, train: AnyArray, out: AnyArray) -> None:

@@ -10,9 +10,10 @@ from featbench.numerics import distances, wide
 from featbench.numerics.distances import Bytes, byte_moments, gamma
 
 WIDE = wide.KINDS
+PSADBW = WIDE - {"min8", "dot8"}  # as where the processor does not multiply bytes
 
 
-@pytest.mark.parametrize("kinds", [WIDE, frozenset()], ids=["wide", "portable"])
+@pytest.mark.parametrize("kinds", [WIDE, PSADBW, frozenset()], ids=["wide", "psadbw", "portable"])
 @pytest.mark.parametrize("metric", ["l1", "l2"])
 @pytest.mark.parametrize("d", [1, 64, 2100])
 def test_uint8_intervals_are_points(kinds, metric, d, rng, monkeypatch):
@@ -24,6 +25,17 @@ def test_uint8_intervals_are_points(kinds, metric, d, rng, monkeypatch):
     expected = np.abs(differences).sum(-1) if metric == "l1" else (differences**2).sum(-1)
     np.testing.assert_array_equal(low, expected)
     np.testing.assert_array_equal(high, expected)
+
+
+@pytest.mark.parametrize("m", [1, 8, 9])
+def test_few_queries_without_wide_instructions(m, rng, monkeypatch):
+    """Products of a few queries are summed by a kernel, in pieces; of more by BLAS."""
+    monkeypatch.setattr(wide, "KINDS", frozenset())
+    X, Q = (rng.integers(0, 256, (n, 40_000), dtype=np.uint8) for n in (3, m))
+    X[0], Q[0] = 255, 0
+    low, _ = ends(Bytes("l2", X), Q)
+    expected = [[((x.astype(np.int64) - q) ** 2).sum() for x in X] for q in Q.astype(np.int64)]
+    assert low.tolist() == expected
 
 
 def test_rows_too_long_for_32_bits_take_the_other_path(rng):

@@ -40,12 +40,15 @@ def oracle(X, Q, k, metric):
     return (np.sqrt(distances) if metric == "l2" else distances), order
 
 
-@pytest.fixture(params=["wide", "portable"])
+@pytest.fixture(params=["wide", "no products", "portable"])
 def path(request, monkeypatch):
-    """Either way through the sums: by the widest instructions of this processor, or without them."""
-    if request.param == "wide" and not WIDE:
+    """Each way through the sums: by the widest instructions of this processor, without products of bytes, or without any."""
+    kinds = {"wide": WIDE, "no products": WIDE - {"min8", "dot8"}, "portable": frozenset()}[request.param]
+    if request.param != "portable" and not kinds:
         pytest.skip("this processor has no wide instructions")
-    monkeypatch.setattr(wide, "KINDS", WIDE if request.param == "wide" else frozenset())
+    if request.param == "no products" and kinds == WIDE:
+        pytest.skip("this processor does not multiply bytes anyway")
+    monkeypatch.setattr(wide, "KINDS", kinds)
 
 
 def same(found, expected):
@@ -181,7 +184,7 @@ def test_rows_rounded_to_256_levels(metric, noise, query, rng):
         Q[-1] *= 3  # far beyond the levels of the training rows
     prepared = Neighbors(X, metric)
     distances, indices = prepared.nearest(Q, 80)
-    possible = {"l1": "sad", "l2": "dot8"}[metric] in wide.KINDS
+    possible = "dot8" in wide.KINDS or ("sad" in wide.KINDS and metric == "l1")
     assert prepared._measures["quantized"][1].useful == possible
     expected, order = oracle(X, Q, 80, metric)
     if noise == 0:
@@ -265,6 +268,18 @@ def test_ties_that_outgrow_the_lists(monkeypatch, rng):
         _, indices = nearest(X, 2 * X[:3], 6, metric)
         first = [] if metric in ("cosine", "intersection") else [1500]
         assert indices.tolist() == [[*first, 0, 1, 2, 3, 4, 5][:6]] * 3
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("metric", ["l1", "l2"])
+@pytest.mark.parametrize("k", [1, 200])
+def test_rows_whose_distances_concentrate(metric, k, rng):
+    """Many columns of noise: rounded rows leave more candidates than lists have places."""
+    X = rng.integers(-900, 900, (900, 1500)).astype(np.float32)
+    X[450:700] = X[:250]
+    Q = rng.integers(-900, 900, (6, 1500)).astype(np.float32)
+    Q[0] = X[3]
+    same(nearest(X, Q, k, metric), oracle(X, Q, k, metric))
 
 
 def test_searches_share_what_was_prepared(rng):

@@ -17,6 +17,32 @@ def spread_out(rng, n, d):
     return (rng.random((n, d)) * rng.random((n, 1)) * 3 - 1).astype(np.float32)
 
 
+def concentrated(rng, n, d):
+    """Rows that are farther from each other than from their mean; some entries outlie all levels."""
+    rows = rng.normal(size=(n, d)) + 10 * rng.random(d)
+    rows[1::7, 3] += 9
+    return rows.astype(np.float32)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kept", [True, False])
+def test_intervals_about_a_centre(dtype, kept, rng, monkeypatch):
+    if not kept:
+        monkeypatch.setattr(quantized, "_KEPT_BYTES", 0)
+    X = concentrated(rng, 530, 40)
+    Q = concentrated(rng, 9, 40).astype(dtype)
+    Q[-1] += 100
+    Q[-2] = X[0]
+    measure = Quantized("l2", X, 2.0)
+    assert measure.useful
+    assert measure._centred
+    low, high = (side[:, :50] for side in ends(measure, Q))
+    expected = distances(X[:50] * 2.0, Q * 2.0, "l2")
+    assert (low <= expected).all()
+    assert (expected <= high).all()
+    assert np.median(high - low) < 0.1 * np.median(expected)
+
+
 @pytest.mark.parametrize("metric", ["l1", "l2"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 @pytest.mark.parametrize("kept", [True, False])
@@ -39,7 +65,7 @@ def test_intervals_hold_the_exact_distance(metric, dtype, kept, rng, monkeypatch
 
 
 def test_rows_whose_distances_hardly_differ_are_not_rounded(rng):
-    assert not Quantized("l2", rng.normal(size=(600, 3000)).astype(np.float32), 1.0).useful
+    assert not Quantized("l2", rng.normal(size=(600, 12_000)).astype(np.float32), 1.0).useful
 
 
 @pytest.mark.parametrize("X", [np.zeros((600, 40)), np.ones((100, 40)), np.ones((600, 5))])
