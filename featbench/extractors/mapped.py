@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -17,12 +16,11 @@ from featbench.extractors import EXTRACTORS
 from featbench.extractors.named_parts import NamedParts, default_name
 from featbench.images import ImageBatch, chunks, take
 from featbench.maps import MAPS
+from featbench.maps.in_turn import fit_in_turn, lengths_after
 from featbench.parameters import check_parameters
 from featbench.types import AnyArray, FeatureMatrix, ImageArray
 
 __all__ = ["Mapped"]
-
-_LEARNED_FROM = 2**27  # numbers in the rows that maps learn from: 512 MB
 
 # Images that go through all maps together, so that rows between two maps are never there for all images.
 _CHUNK = 2048
@@ -133,25 +131,19 @@ class Mapped(NamedParts, Extractor):
         (_, extractor), *maps = self._named()
         for part in (extractor, *(feature_map for _, feature_map in maps)):
             check_parameters(part)
-        return _lengths(extractor._n_features(shape), maps)[-1]
+        return lengths_after([step for _, step in maps], extractor._n_features(shape))[-1]
 
     def _fit(self, images: ImageBatch | list[ImageArray], y: AnyArray | None) -> None:
         (_, extractor), *maps = self._named()
         self.extractor_: Extractor = clone(extractor).fit(images, y)
-        lengths = _lengths(self.extractor_.n_features_out_, maps)
-        # Maps after the last one that learns need only be told how long a row is.
-        learning = max((i + 1 for i, (_, feature_map) in enumerate(maps) if feature_map.learns), default=0)
-        if learning:
-            sample = _sample(images, max(1000, _LEARNED_FROM // max(lengths[:learning])))
-            rows = np.asarray(self.extractor_.transform(sample))
-        self.maps_: list[tuple[str, FeatureMap]] = []
-        for i, (name, feature_map) in enumerate(maps):
-            if i >= learning:
-                rows = np.empty((0, lengths[i]), dtype=np.float32)
-            fitted = clone(feature_map).fit(rows)
-            self.maps_.append((name, fitted))
-            if i + 1 < learning:
-                rows = np.asarray(fitted.transform(rows))
+
+        def rows(most: int) -> FeatureMatrix:
+            return np.asarray(self.extractor_.transform(_sample(images, most)))
+
+        fitted = fit_in_turn([step for _, step in maps], self.extractor_.n_features_out_, rows)
+        self.maps_: list[tuple[str, FeatureMap]] = [
+            (name, step) for (name, _), step in zip(maps, fitted, strict=True)
+        ]
 
     def _extract(self, images: ImageArray) -> FeatureMatrix:
         features = np.empty((len(images), self.n_features_out_), dtype=np.float32)
@@ -163,11 +155,6 @@ class Mapped(NamedParts, Extractor):
             features[start : start + len(chunk)] = rows
             start += len(chunk)
         return features
-
-
-def _lengths(d: int, maps: Sequence[tuple[str, FeatureMap]]) -> list[int]:
-    """Return the length of a row before the first map and after each."""
-    return list(accumulate((step for _, step in maps), lambda d, step: step._n_out(d), initial=d))
 
 
 def _sample(images: ImageBatch | list[ImageArray], most: int) -> ImageBatch | list[ImageArray]:

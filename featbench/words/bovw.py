@@ -15,12 +15,13 @@ from featbench.base import Extractor, FeatureMap
 from featbench.errors import InputError, Shown, must_be
 from featbench.images import ImageBatch
 from featbench.maps import MAPS
+from featbench.maps.in_turn import fit_in_turn
 from featbench.parameters import Bounds
 from featbench.types import AnyArray, FeatureMatrix, ImageArray
 from featbench.words import labels
 from featbench.words.building import KINDS, PARTS, Parts, build_parts, joined, part_problems
 from featbench.words.coding import code
-from featbench.words.learning import fit_maps, sampled_descriptors, some_images
+from featbench.words.learning import sampled_descriptors, some_images
 from featbench.words.parts import Codebook, Descriptor, Encoding, Sampling
 from featbench.words.pooling import Pooling
 from featbench.words.recipes import RECIPES
@@ -220,11 +221,11 @@ class BagOfVisualWords(Extractor):
             self._learn(images, parts)
         core = self._fitted()
 
-        def rows(widest: int) -> FeatureMatrix:
-            blocks = some_images(images, widest)
+        def rows(most: int) -> FeatureMatrix:
+            blocks = some_images(images, most)
             return np.concatenate([code(block, core, lengths.row, self.random_state)[0] for block in blocks])
 
-        self.final_ = fit_maps(parts.final, lengths.row, rows)
+        self.final_ = fit_in_turn(parts.final, lengths.row, rows)
         self.n_features_out_ = lengths.out  # a folder of saved words may hold others than it did
 
     def _learn(self, images: Any, parts: Parts) -> None:

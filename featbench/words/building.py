@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import accumulate
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +13,7 @@ from sklearn.base import clone
 from featbench.base import FeatureMap
 from featbench.errors import FeatbenchError, InputError, Shown, UnknownNameError, must_be
 from featbench.maps import MAPS
+from featbench.maps.in_turn import lengths_after
 from featbench.parameters import check_parameters
 from featbench.plugins import PluginTable
 from featbench.types import FeatureMatrix
@@ -166,7 +166,7 @@ def joined(parts: Parts, channels: int) -> tuple[Parts, Lengths]:
         Parts that do not go together.
     """
     raw = parts.descriptor.length(channels)
-    described = _after(parts.normalization, raw)
+    described = lengths_after(parts.normalization, raw)[-1]
     book = _stand_in(parts.codebook, described)
     code = parts.encoding.length(book)
     parts.encoding.check_reduction(parts.pooling.reduction)
@@ -175,11 +175,7 @@ def joined(parts: Parts, channels: int) -> tuple[Parts, Lengths]:
     # Numbers of one word: a residual of D in codes such as VLAD's, and one of each half of Fisher's.
     block = described if code % book.words_.size == 0 else code // len(book.words_)
     final = [_with_block(step, block) for step in parts.final]
-    return replace(parts, final=final), Lengths(raw, described, code, row, _after(final, row))
-
-
-def _after(maps: list[FeatureMap], length: int) -> int:
-    return list(accumulate(maps, lambda d, step: step._n_out(d), initial=length))[-1]
+    return replace(parts, final=final), Lengths(raw, described, code, row, lengths_after(final, row)[-1])
 
 
 def _stand_in(codebook: Codebook, length: int) -> Codebook:

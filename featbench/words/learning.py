@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from itertools import accumulate
+from collections.abc import Iterator
 
 import numpy as np
-from sklearn.base import clone
 
-from featbench.base import FeatureMap
 from featbench.errors import InputError, Shown, must_be
 from featbench.images import ImageBatch, ImageSource, by_shape, image_shape
 from featbench.numerics.blas import serial_blas
@@ -19,11 +16,10 @@ from featbench.words.coding import chunk_size, descriptors
 from featbench.words.parts import Descriptor, Sampling
 from featbench.words.places import Places
 
-__all__ = ["fit_maps", "sampled_descriptors", "some_images"]
+__all__ = ["sampled_descriptors", "some_images"]
 
 _BLOCK_BYTES = 64 << 20  # pixels that are read at once
 _FEW = 8  # a descriptor of whole grids costs so much less than that of single places
-_LEARNED_FROM = 2**27  # numbers in the rows that final maps learn from: 512 MB
 
 
 def sampled_descriptors(
@@ -136,35 +132,8 @@ def _at(places: Places, kept: Indices) -> Places:
     )
 
 
-def fit_maps(
-    maps: list[FeatureMap], length: int, learned_from: Callable[[int], FeatureMatrix]
-) -> list[FeatureMap]:
-    """Fit maps one after another, each to what the one before it makes.
-
-    Parameters
-    ----------
-    maps : list of FeatureMap
-    length : int
-        Of a row before the first.
-    learned_from : callable
-        Returns rows; called where a map learns, with the length of the longest rows on the way. Maps after the last
-        that learns are told the length alone.
-    """
-    lengths = list(accumulate(maps, lambda d, step: step._n_out(d), initial=length))
-    learning = max((i + 1 for i, step in enumerate(maps) if step.learns), default=0)
-    rows = learned_from(max(lengths[:learning])) if learning else None
-    fitted: list[FeatureMap] = []
-    for i, step in enumerate(maps):
-        known = np.empty((0, lengths[i]), dtype=np.float32) if rows is None or i >= learning else rows
-        fitted.append(clone(step).fit(known))
-        if rows is not None and i + 1 < learning:
-            rows = np.asarray(fitted[-1].transform(rows))
-    return fitted
-
-
-def some_images(images: ImageBatch | list[ImageArray], length: int) -> Iterator[ImageArray]:
-    """Yield blocks of as many images, evenly spaced, as final maps learn from: 512 MB of rows, 1,000 at least."""
-    most = max(1000, _LEARNED_FROM // length)
+def some_images(images: ImageBatch | list[ImageArray], most: int) -> Iterator[ImageArray]:
+    """Yield blocks of all images, or of `most` of them, evenly spaced in their order."""
     chosen = np.unique(np.linspace(0, len(images) - 1, min(most, len(images))).astype(np.int64))
     for _, block in _blocks(images, chosen):
         yield block

@@ -56,7 +56,7 @@ def test_maps_learn_from_training_images_alone(images):
 
 
 def test_maps_learn_from_a_sample_where_rows_are_too_many(rng, monkeypatch):
-    monkeypatch.setattr("featbench.extractors.mapped._LEARNED_FROM", 8 * 1500)
+    monkeypatch.setattr("featbench.maps.in_turn._LEARNED_FROM", 8 * 1500)
     images = rng.integers(0, 256, (2500, 2, 2)).astype(np.uint8)
     # The widest rows that a map learns from have 8 numbers, after Chi2 12: 1,500 and 1,000 images.
     chosen = np.linspace(0, 2499, 1000).astype(int)
@@ -69,7 +69,7 @@ def test_maps_learn_from_a_sample_where_rows_are_too_many(rng, monkeypatch):
     colours = np.repeat(images[..., None], 3, axis=-1)
     colours[..., 0] //= 2
     sizes = [image[:1] if i % 2 else image for i, image in enumerate(colours)]
-    monkeypatch.setattr("featbench.extractors.mapped._LEARNED_FROM", 3 * 1200)
+    monkeypatch.setattr("featbench.maps.in_turn._LEARNED_FROM", 3 * 1200)
     learned = listed.fit(sizes).maps_[0][1]
     chosen = np.linspace(0, 2499, 1200).astype(int)
     rows = HueHistogram(bins=3).fit(sizes).transform([sizes[i] for i in chosen])
