@@ -5,23 +5,25 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 
+from featbench.base import Fold
 from featbench.classifiers.class_weights import ClassWeight, row_weights
 from featbench.classifiers.inputs import new_rows, training_rows
 from featbench.classifiers.linear_scores import LinearScores
+from featbench.classifiers.shared_folds import SharedFolds
 from featbench.errors import InputError, must_be
 from featbench.numerics.hinges import Hinge
-from featbench.numerics.linear import LinearFit
+from featbench.numerics.linear import ORDER, LinearFit
 from featbench.numerics.losses import Loss
 from featbench.numerics.problem import Problem
 from featbench.parameters import Bounds, check_parameters
-from featbench.types import AnyArray, Float64Array, Labels
+from featbench.types import AnyArray, Labels
 
 __all__ = ["LinearClassifier"]
 
@@ -102,7 +104,7 @@ class LinearClassifier(LinearScores):
         """
         X, self.classes_, codes = _rows(self, X, y)
         weights = row_weights(type(self).__name__, self.class_weight, self.classes_, codes)
-        (fit,) = self._fit_regs(X, codes, len(self.classes_), [self.reg], weights)
+        (fit,) = self._problem().fit(X, codes, len(self.classes_), [self.reg], weights)
         self.coef_, self.intercept_ = fit.coef, fit.intercept
         self.n_iter_, self.loss_curve_ = fit.n_iter, np.array(fit.curve)
         certificate = self._problem().certify(X, codes, self.reg, fit, weights)
@@ -139,46 +141,77 @@ class LinearClassifier(LinearScores):
         loss, ratio = self._loss(), {"l2": 0.0, "l1": 1.0, "elastic_net": self.l1_ratio}[self.penalty]
         return Problem(loss, ratio, self.max_iter, self.tol)
 
-    def _fit_regs(
+    def fit_path(
         self,
         X: AnyArray,
-        codes: Labels,
-        n_classes: int,
-        regs: Sequence[float],
-        weights: Float64Array | None,
-    ) -> list[LinearFit]:
-        return self._problem().fit(X, codes, n_classes, regs, weights)
+        y: AnyArray,
+        candidates: Sequence[Mapping[str, Any]],
+        folds: Sequence[Fold],
+        preprocess: BaseEstimator | None = None,
+    ) -> list[list[AnyArray]]:
+        """Predict every fold's validation rows with every candidate's parameters.
+
+        Where the folds are those of a cross-validation, a smooth loss with squared weights is fitted to all
+        rows first, and each fold's search begins there. What a model of a fold is at its optimum does
+        not depend on that; how near it is, `tol` says, as it does for all searched models.
+
+        Parameters and result are those of `Classifier.fit_path`.
+        """
+        groups = _alike(self, candidates)
+        shared = SharedFolds.of(folds, y) if len(folds) else None
+        if shared is None or any(
+            model.class_weight is not None or not model._problem().shares_folds() for model, _ in groups
+        ):
+            return super().fit_path(X, y, candidates, folds, preprocess)
+        prepared = shared.prepare(X, preprocess)
+        if prepared is None or prepared[0].shape[0] <= prepared[0].shape[1]:
+            return super().fit_path(X, y, candidates, folds, preprocess)
+        rows, rescaled = prepared
+        rows, classes, codes = _rows(clone(self), rows, y[shared.order])
+        predictions: list[dict[int, AnyArray]] = [{} for _ in folds]
+        for model, batch in groups:
+            regs = [candidates[i].get("reg", self.reg) for i in batch]
+            problem = replace(model._problem(), aim=ORDER)
+            found = problem.fit_folds(rows, codes, len(classes), regs, shared.parts, rescaled)
+            for predicted, part, fits in zip(predictions, shared.parts, found, strict=True):
+                for i, winners in zip(batch, _winners(rows[part], fits), strict=True):
+                    predicted[i] = classes[winners]
+                model._warn_of_missed(regs, fits)
+        return [[predicted[i] for i in range(len(candidates))] for predicted in predictions]
 
     def _path(
         self, X: AnyArray, y: AnyArray, X_new: AnyArray, candidates: Sequence[Mapping[str, Any]]
     ) -> list[AnyArray]:
         """Fit the candidates that differ in `reg` alone as one batch."""
-        models = [clone(self).set_params(**candidate) for candidate in candidates]
-        for model in models:
-            check_parameters(model)
+        groups = _alike(self, candidates)
         checked = clone(self)
         X, classes, codes = _rows(checked, X, y)
         X_new = new_rows(checked, X_new)
         predictions: dict[int, AnyArray] = {}
-        for batch in _alike(models):
-            first, regs = models[batch[0]], [models[i].reg for i in batch]
-            weights = row_weights(type(self).__name__, first.class_weight, classes, codes)
-            fits = first._fit_regs(X, codes, len(classes), regs, weights)
+        for model, batch in groups:
+            regs = [candidates[i].get("reg", self.reg) for i in batch]
+            weights = row_weights(type(self).__name__, model.class_weight, classes, codes)
+            problem = replace(model._problem(), aim=ORDER)
+            fits = problem.fit(X, codes, len(classes), regs, weights)
             for i, winners in zip(batch, _winners(X_new, fits), strict=True):
                 predictions[i] = classes[winners]
-            missed = [
-                f"{reg:g}"
-                for reg, fit in zip(regs, fits, strict=True)
-                if not first._converged(fit.bound, fit)
-            ]
-            if missed:
-                warnings.warn(
-                    f"{type(self).__name__}: searched fits with reg = {', '.join(missed)} ended before tol = "
-                    f"{self.tol:g}. Raise max_iter, or search from a larger reg.",
-                    ConvergenceWarning,
-                    stacklevel=3,
-                )
-        return [predictions[i] for i in range(len(models))]
+            model._warn_of_missed(regs, fits)
+        return [predictions[i] for i in range(len(candidates))]
+
+    def _warn_of_missed(self, regs: Sequence[float], fits: Sequence[LinearFit]) -> None:
+        """Warn of searched models that ended before they were as near as a comparison wants them."""
+        missed = [
+            f"{reg:g}"
+            for reg, fit in zip(regs, fits, strict=True)
+            if fit.bound > self.tol and fit.expected > ORDER.gain * self.tol
+        ]
+        if missed:
+            warnings.warn(
+                f"{type(self).__name__}: searched fits with reg = {', '.join(missed)} ended before tol = "
+                f"{self.tol:g}. Raise max_iter, or search from a larger reg.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
 
     def _converged(self, bound: float, fit: LinearFit) -> bool:
         return bound <= self.tol or fit.expected <= _TRUST * self.tol
@@ -197,12 +230,16 @@ def _rows(model: LinearClassifier, X: AnyArray, y: AnyArray) -> tuple[AnyArray, 
     return X, classes, codes
 
 
-def _alike(models: Sequence[LinearClassifier]) -> list[list[int]]:
-    """Group the positions of models that differ in `reg` alone."""
-    groups: dict[str, list[int]] = {}
-    for i, model in enumerate(models):
-        others = {name: value for name, value in model.get_params().items() if name != "reg"}
-        groups.setdefault(repr(others), []).append(i)
+def _alike(
+    model: LinearClassifier, candidates: Sequence[Mapping[str, Any]]
+) -> list[tuple[LinearClassifier, list[int]]]:
+    """Group the positions of candidates that differ in `reg` alone, each with a model that has the rest set."""
+    groups: dict[str, tuple[LinearClassifier, list[int]]] = {}
+    for i, candidate in enumerate(candidates):
+        set_up = clone(model).set_params(**candidate)
+        check_parameters(set_up)
+        others = {name: value for name, value in set_up.get_params().items() if name != "reg"}
+        groups.setdefault(repr(others), (set_up, []))[1].append(i)
     return list(groups.values())
 
 

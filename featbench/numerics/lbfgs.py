@@ -28,6 +28,15 @@ _SUFFICIENT_DECREASE = 1e-4
 _MOST_HALVINGS = 30
 
 
+class _Pair:
+    """A step, the change of the gradient along it, and that change preconditioned."""
+
+    def __init__(self, step: Float64Array, change: Float64Array, preconditioned: Float64Array) -> None:
+        self.step, self.change, self.preconditioned = step, change, preconditioned
+        self.product = float(np.vdot(step, change))
+        self.norm = float(np.vdot(change, preconditioned))
+
+
 @dataclass
 class Found:
     """Where a search ended.
@@ -42,6 +51,8 @@ class Found:
     n_iter : int
     curve : list of float
         Value at the start and after each iteration.
+    pairs : sequence
+        The last steps and what they changed; a search of nearly the same function begins with them.
     """
 
     point: Float64Array
@@ -50,18 +61,10 @@ class Found:
     expected: float = float("inf")
     n_iter: int = 0
     curve: list[float] = field(default_factory=list)
+    pairs: Sequence[_Pair] = ()
 
 
 Search: TypeAlias = Generator[Float64Array, tuple[float, Float64Array], Found]
-
-
-class _Pair:
-    """A step, the change of the gradient along it, and that change preconditioned."""
-
-    def __init__(self, step: Float64Array, change: Float64Array, preconditioned: Float64Array) -> None:
-        self.step, self.change, self.preconditioned = step, change, preconditioned
-        self.product = float(np.vdot(step, change))
-        self.norm = float(np.vdot(change, preconditioned))
 
 
 def lbfgs(
@@ -72,6 +75,7 @@ def lbfgs(
     max_iter: int,
     noise: float,
     least_gain: float = 0.0,
+    known: Sequence[_Pair] = (),
 ) -> Search:
     """Search for the minimum of a smooth convex function.
 
@@ -89,6 +93,9 @@ def lbfgs(
         Relative rounding error of values; a step that raises the value by no more is not refused.
     least_gain : float, optional
         Share of the value; the search ends when it expects to gain no more.
+    known : sequence, optional
+        `Found.pairs` of a search of nearly the same function, with the same preconditioner. The second
+        derivative is then known from the start, and what a step is expected to gain holds at once.
 
     Yields
     ------
@@ -104,13 +111,13 @@ def lbfgs(
     value, gradient = yield start
     found = Found(start, value, gradient, curve=[value])
     natural = precondition(gradient)
-    pairs: deque[_Pair] = deque(maxlen=_HISTORY)
-    gains: deque[float] = deque(maxlen=3)
+    pairs: deque[_Pair] = deque(known, maxlen=_HISTORY)
+    gains: deque[float] = deque(maxlen=1 if known else 3)
     while True:
         direction = _direction(found.gradient, natural, pairs)
         slope = float(np.vdot(found.gradient, direction))
         gains.append(-slope / 2)
-        found.expected = max(gains)
+        found.expected, found.pairs = max(gains), pairs
         if done(found.value, found.gradient) or found.n_iter == max_iter or not slope < 0:
             return found
         if len(gains) == gains.maxlen and found.expected <= least_gain * abs(found.value):
@@ -163,7 +170,9 @@ def _shrinkage(slope: float, rise: float) -> float:
 
 
 def minimize_together(
-    evaluate: Callable[[AnyArray, list[int]], tuple[Float64Array, Float64Array]], searches: Sequence[Search]
+    evaluate: Callable[[AnyArray, list[int]], tuple[Float64Array, Float64Array]],
+    searches: Sequence[Search],
+    first: tuple[Float64Array, Float64Array] | None = None,
 ) -> list[Found]:
     """Run searches side by side, one evaluation for all that still go on.
 
@@ -174,6 +183,8 @@ def minimize_together(
         searches they belong to.
     searches : sequence of generator
         Not yet started.
+    first : tuple, optional
+        Values and gradients where the searches start, if they are known.
 
     Returns
     -------
@@ -184,7 +195,8 @@ def minimize_together(
     found: dict[int, Found] = {}
     while asked:
         numbers = list(asked)
-        values, gradients = evaluate(np.stack([asked[number] for number in numbers]), numbers)
+        values, gradients = first or evaluate(np.stack([asked[number] for number in numbers]), numbers)
+        first = None
         for number, value, gradient in zip(numbers, values, gradients, strict=True):
             try:
                 asked[number] = searches[number].send((float(value), gradient))

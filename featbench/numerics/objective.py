@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from featbench.numerics.losses import Loss
 from featbench.numerics.threads import spread
 from featbench.types import AnyArray, Float64Array, Labels
 
-__all__ = ["Objective", "RowLosses", "losses_of"]
+__all__ = ["Objective", "RowLosses", "RowSums", "losses_of"]
 
 # Rows that one thread scores at a time: some hundred columns of scores stay in its cache.
 _ROWS = 1024
@@ -39,6 +39,27 @@ def losses_of(loss: Loss, y: Labels, weights: AnyArray | None = None) -> RowLoss
     return of_rows
 
 
+class RowSums(NamedTuple):
+    """Sums over rows, for each model; those of disjoint rows add up.
+
+    Attributes
+    ----------
+    losses : ndarray of float64, (n_models,)
+    by_score : ndarray of float64, (n_models, n_classes)
+        Derivatives of the losses by score.
+    by_weight : ndarray of float64, (n_models, n_classes, r)
+        The same times the rows, which are not centred.
+    """
+
+    losses: Float64Array
+    by_score: Float64Array
+    by_weight: Float64Array
+
+    def plus(self, other: RowSums) -> RowSums:
+        """Return the sums over the rows of both."""
+        return RowSums(*(a + b for a, b in zip(self, other, strict=True)))
+
+
 class Objective:
     """The objective at points ``(n_models, n_classes, r + 1)``: weights of centred rows, the bias last.
 
@@ -48,11 +69,25 @@ class Objective:
         The rows.
     losses : callable
         What is summed over them; called by several threads.
+    parts : sequence of slice, optional
+        The rows that count; all by default.
+    metric : ndarray of float64, (r,), optional
+        What the square of each column's weights counts in the penalty; 1 by default.
     """
 
-    def __init__(self, frame: Frame, losses: RowLosses) -> None:
+    def __init__(
+        self,
+        frame: Frame,
+        losses: RowLosses,
+        *,
+        parts: Sequence[slice] | None = None,
+        metric: Float64Array | None = None,
+    ) -> None:
         self._rows, self._losses = frame.rows, losses
         self._centre = frame.centre.astype(np.float64)
+        self._parts = [slice(0, len(self._rows))] if parts is None else parts
+        self._n = sum(part.stop - part.start for part in self._parts)
+        self.metric = np.ones(self._rows.shape[1]) if metric is None else metric
 
     def __call__(
         self, points: Float64Array, regs: Float64Array, which: Sequence[int]
@@ -67,46 +102,58 @@ class Objective:
         which : sequence of int
             Passed on to the losses.
         """
-        n, dtype = len(self._rows), self._rows.dtype
-        weights = points[..., :-1].astype(dtype)
-        biases = (points[..., -1] - weights @ self._centre).astype(dtype)
-        losses, sums, outer = self._sum_over_rows(weights, biases, which)
-        gradients = np.empty_like(points)
-        gradients[..., :-1] = (outer - sums[..., None] * self._centre) / n
-        gradients[..., :-1] += regs[:, None, None] * points[..., :-1]
-        gradients[..., -1] = sums / n
-        penalties = regs / 2 * np.einsum("mcd,mcd->m", points[..., :-1], points[..., :-1])
-        return losses / n + penalties, gradients
+        return self.penalized(points, regs, self.sums(points, which, self._parts))
 
-    def _sum_over_rows(
-        self, weights: AnyArray, biases: AnyArray, which: Sequence[int]
-    ) -> tuple[Float64Array, Float64Array, Float64Array]:
+    def penalized(
+        self, points: Float64Array, regs: Float64Array, sums: RowSums
+    ) -> tuple[Float64Array, Float64Array]:
+        """Return values and gradients where the sums over the rows that count are known."""
+        weights = points[..., :-1]
+        gradients = np.empty_like(points)
+        gradients[..., :-1] = (sums.by_weight - sums.by_score[..., None] * self._centre) / self._n
+        pulls = weights * self.metric * regs[:, None, None]
+        gradients[..., :-1] += pulls
+        gradients[..., -1] = sums.by_score / self._n
+        return sums.losses / self._n + np.einsum("mcd,mcd->m", weights, pulls) / 2, gradients
+
+    def sums(self, points: Float64Array, which: Sequence[int], parts: Sequence[slice]) -> RowSums:
         """Sum the losses, their derivatives by score, and those times the rows.
 
         The rows are cut at the same places whatever the number of threads, so the sums are the same too.
         """
+        dtype = self._rows.dtype
+        weights = points[..., :-1].astype(dtype)
+        biases = (points[..., -1] - weights @ self._centre).astype(dtype)
         n_models, n_classes, d = weights.shape
         columns = n_models * n_classes
         flat, offsets = weights.reshape(columns, d), biases.reshape(columns, 1)
-        starts = range(0, len(self._rows), _ROWS)
-        losses = np.empty((len(starts), n_models))
-        sums = np.empty((len(starts), columns))
-        outer = np.empty((len(starts), columns, d), dtype=weights.dtype)
+        chunks = [
+            slice(start, min(start + _ROWS, part.stop))
+            for part in parts
+            for start in range(part.start, part.stop, _ROWS)
+        ]
+        losses = np.empty((len(chunks), n_models))
+        by_score = np.empty((len(chunks), columns), dtype=dtype)
+        by_weight = np.empty((len(chunks), columns, d), dtype=dtype)
+        ones = np.ones(_ROWS, dtype=dtype)
 
         def work(first: int, stop: int) -> None:
-            for chunk in range(first, stop):
-                part = slice(starts[chunk], starts[chunk] + _ROWS)
+            for i in range(first, stop):
+                rows = self._rows[chunks[i]]
                 # A step that is much too long may overflow; its value is not finite and it is refused.
                 with np.errstate(over="ignore", invalid="ignore"):
-                    scores = flat @ self._rows[part].T
+                    scores = flat @ rows.T
                     scores += offsets
                     batch = scores.reshape(n_models, n_classes, -1)
-                    losses[chunk], gradient = self._losses(batch, part, which)
+                    losses[i], gradient = self._losses(batch, chunks[i], which)
                     gradient = gradient.reshape(columns, -1)
-                    np.sum(gradient, axis=1, dtype=np.float64, out=sums[chunk])
-                    np.matmul(gradient, self._rows[part], out=outer[chunk])
+                    np.matmul(gradient, ones[: len(rows)], out=by_score[i])
+                    np.matmul(gradient, rows, out=by_weight[i])
 
-        spread(work, len(starts))
+        spread(work, len(chunks))
         shape = n_models, n_classes
-        total = outer.sum(axis=0, dtype=np.float64)
-        return losses.sum(axis=0), sums.sum(axis=0).reshape(shape), total.reshape(*shape, d)
+        return RowSums(
+            losses.sum(axis=0),
+            by_score.sum(axis=0, dtype=np.float64).reshape(shape),
+            by_weight.sum(axis=0, dtype=np.float64).reshape(*shape, d),
+        )

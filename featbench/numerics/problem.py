@@ -8,8 +8,9 @@ from typing import Any
 
 from featbench.numerics.augmented import fit_augmented
 from featbench.numerics.duality import Penalty, Rounded, certify_dual
+from featbench.numerics.folded import fit_folds
 from featbench.numerics.hinges import Hinge
-from featbench.numerics.linear import LinearFit, fit_linear
+from featbench.numerics.linear import EXACT, Aim, LinearFit, fit_linear
 from featbench.numerics.losses import Loss
 from featbench.numerics.optimality import Certificate, certify
 from featbench.numerics.sparse import fit_sparse
@@ -33,12 +34,15 @@ class Problem:
         Most iterations of the solver for each model.
     tol : float
         The solver ends where the objective is within this share of its minimum.
+    aim : Aim, optional
+        How well within; of smooth losses with squared weights.
     """
 
     loss: Loss | Hinge
     l1_ratio: float
     max_iter: int
     tol: float
+    aim: Aim = EXACT
 
     def fit(
         self, X: AnyArray, y: Labels, n_classes: int, regs: Sequence[float], weights: Float64Array | None
@@ -62,7 +66,25 @@ class Problem:
             return fit_augmented(X, y, n_classes, self.loss, regs, **asked)
         if self.l1_ratio > 0:
             return fit_sparse(X, y, n_classes, self.loss, regs, l1_ratio=self.l1_ratio, **asked)
-        return fit_linear(X, y, n_classes, self.loss, regs, **asked)
+        return fit_linear(X, y, n_classes, self.loss, regs, aim=self.aim, **asked)
+
+    def shares_folds(self) -> bool:
+        """Tell whether `fit_folds` serves this objective."""
+        return not isinstance(self.loss, Hinge) and self.l1_ratio == 0
+
+    def fit_folds(
+        self,
+        X: AnyArray,
+        y: Labels,
+        n_classes: int,
+        regs: Sequence[float],
+        parts: Sequence[slice],
+        rescaled: bool,
+    ) -> list[list[LinearFit]]:
+        """Fit one model for each fold and strength, as `featbench.numerics.folded.fit_folds` does."""
+        assert not isinstance(self.loss, Hinge)
+        asked: dict[str, Any] = {"max_iter": self.max_iter, "tol": self.tol, "aim": self.aim}
+        return fit_folds(X, y, n_classes, self.loss, regs, parts, rescaled, **asked)
 
     def certify(
         self, X: AnyArray, y: Labels, reg: float, fit: LinearFit, weights: Float64Array | None

@@ -14,8 +14,8 @@ from sklearn.svm import LinearSVC
 
 from featbench.base import Fold
 from featbench.classifiers import SVM, Softmax
-from featbench.classifiers.linear import LinearClassifier
 from featbench.errors import InputError
+from featbench.numerics.problem import Problem
 from featbench.testing import check_classifier
 
 # No worse than the best of scikit-learn's by more than this share of the objective.
@@ -125,14 +125,14 @@ def test_a_path_is_one_batch_and_equals_separate_fits(cls, rng, monkeypatch):
     candidates = [{"reg": reg} for reg in (1e-3, 1e-2, 1e-1, 1.0)]
     batches = []
 
-    def counting(self, X, codes, n_classes, regs, weights):
+    def counting(self, X, codes, n_classes, regs, parts, rescaled):
         batches.append(list(regs))
-        return fit_regs(self, X, codes, n_classes, regs, weights)
+        return fit_folds(self, X, codes, n_classes, regs, parts, rescaled)
 
-    fit_regs = LinearClassifier._fit_regs
-    monkeypatch.setattr(LinearClassifier, "_fit_regs", counting)
+    fit_folds = Problem.fit_folds
+    monkeypatch.setattr(Problem, "fit_folds", counting)
     predictions = cls().fit_path(X, y, candidates, folds, StandardScaler())
-    assert batches == [[1e-3, 1e-2, 1e-1, 1.0]] * 4
+    assert batches == [[1e-3, 1e-2, 1e-1, 1.0]]
     for fold, predicted in zip(folds, predictions, strict=True):
         scaler = StandardScaler().fit(X[fold.train])
         train, validation = scaler.transform(X[fold.train]), scaler.transform(X[fold.validation])

@@ -36,4 +36,4 @@ def test_losses_are_told_which_models_they_are_of(rng):
 
     X = rng.normal(size=(1500, 2))
     Objective(choose_frame(X), losses)(np.zeros((2, 3, 3)), np.ones(2), [4, 7])
-    assert seen == [(slice(0, 1024), [4, 7]), (slice(1024, 2048), [4, 7])]
+    assert seen == [(slice(0, 1024), [4, 7]), (slice(1024, 1500), [4, 7])]
