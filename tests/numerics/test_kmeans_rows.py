@@ -38,7 +38,7 @@ def check(X, words, way=None):
 
 
 @pytest.mark.parametrize(
-    ("m", "d", "k"), [(1, 16, 1), (7, 17, 5), (500, 31, 64), (300, 108, 65), (203, 40, 200)]
+    ("m", "d", "k"), [(1, 16, 1), (7, 17, 5), (500, 31, 64), (300, 108, 65), (203, 40, 200), (60, 530, 20)]
 )
 def test_shapes(way, rng, m, d, k):
     check(rng.normal(size=(m, d)).astype(np.float32), rng.normal(size=(k, d)).astype(np.float32), way)
