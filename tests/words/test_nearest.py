@@ -52,6 +52,17 @@ def test_of_numbers_of_any_size(rng, scale):
     assert pooled.sum() == pytest.approx(300 * 2 * 3600, rel=UNDECIDED)
 
 
+@pytest.mark.parametrize("neighbors", [1, 2, 0.1, 0.5, 0.9, 399])
+def test_of_distances_that_lie_worlds_apart(rng, neighbors):
+    """From 1e-30 to 1e30, where guessing between the ends gets nowhere; with one column products are exact."""
+    words = (10 ** rng.uniform(-15, 15, (400, 1)) * rng.choice([-1, 1], (400, 1))).astype(np.float32)
+    X, cells, codebook = np.float32([[0], [1], [-1e6]]), np.array([0, 3, 3]), Given(words)
+    pooled = Nearest(neighbors=neighbors).pooled(X, cells, CELLS, codebook, "sum")
+    np.testing.assert_array_equal(
+        pooled, cell_by_cell(Nearest(neighbors=neighbors), X, cells, codebook, "sum")
+    )
+
+
 def test_words_as_near_as_the_last_all_count():
     X, codebook = np.float32([[0, 0]]), Given([[0, 1], [1, 0], [0, 2], [2, 0], [0.5, 0]])
     for encode in (Nearest().codes, lambda X, book: Nearest().pooled(X, np.array([0]), 1, book, "sum")):
