@@ -95,7 +95,7 @@ class Ensemble(Classifier):
         X : array-like, (n, d)
             Finite numbers.
         y : array-like, (n,)
-            Labels.
+            Labels of at least two classes.
 
         Returns
         -------
@@ -107,7 +107,7 @@ class Ensemble(Classifier):
         InputError
             Bad parameters, rows or labels; members that are none, all of them named.
         """
-        X, self.classes_, codes = training_rows(self, X, y)
+        X, self.classes_, codes = training_rows(self, X, y, least_classes=2)
         problems = self.written_problems({"members": self.members}, _place)
         if problems:
             raise InputError("\n".join(problems))

@@ -98,7 +98,8 @@ class ScikitClassifier(Classifier):
     def unsavable(self) -> str | None:
         """Say, fitted or not, that scikit-learn's own fitted objects could only be pickled."""
         return (
-            f"{self.estimator} of scikit-learn could only be pickled, which a stranger could not safely load"
+            f"{self.estimator} of scikit-learn could only be pickled, which a stranger could not safely load. Export a "
+            "row whose classifier is featbench's own, such as softmax, svm, knn or mlp"
         )
 
     def build(self) -> BaseEstimator:
@@ -174,6 +175,12 @@ class ScikitClassifier(Classifier):
             n_classes = len(self.classes_)
             return np.empty((0,) if method == "decision_function" and n_classes == 2 else (0, n_classes))
         scores: Float64Array = np.asarray(getattr(self.estimator_, method)(X), dtype=np.float64)
+        if not np.isfinite(scores).all():
+            remedy = (
+                "Drop constant columns and classes of a single row, on which some estimators divide by 0."
+            )
+            found = Shown(f"{int((~np.isfinite(scores)).any(axis=-1).sum())} rows with NaN or infinity")
+            raise InputError(must_be(f"ScikitClassifier: {self.estimator}", method, "finite", found, remedy))
         return scores
 
 

@@ -75,8 +75,8 @@ def export(cell: str | Path, folder: str | Path, *, force: bool = False) -> Expo
     Raises
     ------
     ConfigError
-        No such cell, or one that is no pipeline; a classifier that could only be pickled; a folder that holds
-        other things.
+        No such cell, or one that is no pipeline, or an ensemble of several; a classifier that could only be
+        pickled; a folder that holds other things.
     DataError
         The images are not there, or not those of the run.
     StoreError
@@ -85,6 +85,7 @@ def export(cell: str | Path, folder: str | Path, *, force: bool = False) -> Expo
     target = Path(folder)
     _check_target(target, force=force)
     store, record = find_cell(Path(cell))
+    _check_single(record, store)
     parts = _components(record)
     _check_savable(parts["classifier"].build(0), record)
     data = _images(record, parts["dataset"])
@@ -110,7 +111,18 @@ def _check_target(target: Path, *, force: bool) -> None:
 def _check_savable(classifier: Classifier, record: Mapping[str, Any]) -> None:
     reason = classifier.unsavable()
     if reason is not None:
-        raise ConfigError(f"{record['label']}: cannot be exported: {reason}")
+        raise ConfigError(f"{record['label']}: cannot be exported: {reason}.")
+
+
+def _check_single(record: Mapping[str, Any], store: Store) -> None:
+    """Refuse rows that other rows vote for: a model is one pipeline."""
+    if "ensemble" in record["spec"]:
+        cells = [str(store.root / "cells" / f"{m['cell_id']}.json") for m in record["selection"]["members"]]
+        raise ConfigError(
+            f"{record['label']}: cannot be exported: it is {len(cells)} pipelines that vote, and a model is one. "
+            f"Export a member: {', '.join(cells)}. One pipeline are several extractors as {{concat: [hog, hue]}}, "
+            "and several classifiers as {name: ensemble, members: [softmax, svm]}."
+        )
 
 
 def _components(record: Mapping[str, Any]) -> dict[str, Component]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from model_runs import cell_of, run_text
 
+from featbench.classifiers import CLASSIFIERS
 from featbench.datasets.opening import open_dataset
 from featbench.errors import ConfigError, DataError, StoreError
 from featbench.model import export, load
@@ -123,9 +124,55 @@ def test_what_cannot_be_saved_is_refused_before_anything_is_fitted(digits_run, t
 def test_an_estimator_of_scikit_learn_could_only_be_pickled(tmp_path):
     text = "dataset: digits\nextractor: raw\nclassifier: {name: sklearn, estimator: GaussianNB}\n"
     root = run_text(text + "selection: none\ntiming: {repeats: 1}\n", "bayes", tmp_path)
-    with pytest.raises(ConfigError, match=r"cannot be exported: .*GaussianNB.*could only be pickled"):
+    message = r"cannot be exported: GaussianNB .*could only be pickled.*Export a row whose classifier is featbench's own.*\.$"
+    with pytest.raises(ConfigError, match=message):
         export(cell_of(root, "sklearn"), tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+def test_rows_that_vote_are_several_pipelines(tmp_path):
+    text = """\
+dataset: {name: digits, test_size: 0.5}
+extractors: [raw, {name: hog, cell: 4}]
+classifier: {name: knn, n_neighbors: 1}
+ensembles: [{cells: [raw -> knn, hog -> knn]}]
+selection: none
+timing: {repeats: 1}
+"""
+    root = run_text(text, "votes", tmp_path)
+    message = (
+        r"it is 2 pipelines that vote, and a model is one\. Export a member: .*raw-knn-.*json, .*hog-.*json"
+    )
+    with pytest.raises(ConfigError, match=message):
+        export(next((root / "cells").glob("ensemble-*.json")), tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+EXPORTED = {
+    "knn": "{name: knn, n_neighbors: 3, metric: l1, weights: distance}",
+    "svm": "{name: svm, loss: crammer_singer, hinge: plain, reg: 0.1}",
+    "softmax": "{name: softmax, penalty: elastic_net, reg: 0.1}",
+    "mlp": "{name: mlp, hidden: 8, epochs: 2, reg: 0.01}",
+    "ensemble": "{name: ensemble, members: [{name: svm, reg: 0.1}, {name: sgd, epochs: 1}], vote: hard}",
+    "sgd": "{name: sgd, epochs: 1, learning_rate: 1e-3}",
+    "random_search": "{name: random_search, tries: 20}",
+    "chance": "chance",
+    "majority": "majority",
+}
+
+
+def test_every_classifier_but_those_of_scikit_learn_can_be_exported(tmp_path):
+    own = {name for name, row in CLASSIFIERS.rows().items() if row.distribution == "featbench"}
+    assert own - {"sklearn"} == set(EXPORTED)
+    text = "dataset: {name: digits, test_size: 0.5}\nextractor: {name: hog, cell: 4}\nselection: none\n"
+    text += f"timing: {{repeats: 1}}\nclassifiers: [{', '.join(EXPORTED.values())}]\n"
+    root = run_text(text, "all", tmp_path)
+    images = open_dataset("digits", {"test_size": 0.5}, seed=0).test.images
+    for name in EXPORTED:
+        cell = next((root / "cells").glob(f"hog-cell-4-{name.replace('_', '-')}-*.json"))
+        model = load(export(cell, tmp_path / name).folder)
+        stored = Store(root).read_arrays(json.loads(cell.read_text()))["predictions"]
+        assert model.predict(images).tolist() == [str(label) for label in stored], name
 
 
 def test_a_folder_is_replaced_only_when_told_and_only_a_model(digits_run, digits_model, tmp_path):
