@@ -14,17 +14,15 @@ from sklearn.base import clone
 from featbench.base import Extractor, FeatureMap
 from featbench.errors import InputError, Shown, must_be
 from featbench.images import ImageBatch
-from featbench.maps import MAPS
 from featbench.maps.in_turn import fit_in_turn
 from featbench.parameters import Bounds
 from featbench.types import AnyArray, FeatureMatrix, ImageArray
-from featbench.words import labels
-from featbench.words.building import KINDS, PARTS, Parts, build_parts, joined, part_problems
+from featbench.words import choices, labels
+from featbench.words.building import PARTS, Parts, build_parts, joined, part_problems
 from featbench.words.coding import code
 from featbench.words.learning import sampled_descriptors, some_images
 from featbench.words.parts import Codebook, Descriptor, Encoding, Sampling
 from featbench.words.pooling import Pooling
-from featbench.words.recipes import RECIPES
 from featbench.words.saved_words import SavedWords
 
 __all__ = ["BagOfVisualWords", "NoPatchesWarning"]
@@ -153,23 +151,12 @@ class BagOfVisualWords(Extractor):
     @classmethod
     def written_schema(cls) -> dict[str, dict[str, Any]]:
         """Return what the JSON Schema of experiments says of recipe and parts: which names there are."""
-        told: dict[str, dict[str, Any]] = {"recipe": {"anyOf": [{"enum": list(RECIPES)}, {"type": "null"}]}}
-        for kind, table in KINDS.items():
-            named = {"type": "object", "properties": {"name": {"enum": list(table.rows())}}}
-            options = [{"enum": list(table.rows())}, named, {"type": "null"}]
-            several = [{"type": "array", "items": {"$ref": "#/$defs/map"}}, {"type": "null"}]
-            told[kind] = {"anyOf": several if table is MAPS else options}
-        return told
+        return choices.schema()
 
     @classmethod
     def choices(cls) -> dict[str, list[tuple[str, ...]]]:
         """Return tables for ``featbench info``, headings first: the parts that there are, and the recipes."""
-        parts = [(kind, ", ".join(table.rows())) for kind, table in KINDS.items()]
-        recipes = [(name, recipe.summary, recipe.url) for name, recipe in RECIPES.items()]
-        return {
-            "Parts": [("part", "names; featbench info NAME tells their parameters"), *parts],
-            "Recipes": [("recipe", "what it is", "from"), *recipes],
-        }
+        return choices.tables()
 
     def transform(self, images: ImageBatch | list[ImageArray]) -> FeatureMatrix:
         """Extract features, as all extractors do; warn of images in which there is no patch.

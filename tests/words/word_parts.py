@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from featbench.extractors import BagOfVisualWords
+from featbench.images import ImageSource
 from featbench.words.parts import Codebook, Descriptor, Encoding
 
 
@@ -63,3 +65,29 @@ def photographs_like(n=12, shape=(14, 15, 3), seed=0):
     fine = coarse.repeat(factor, axis=1).repeat(factor, axis=2)[:, : shape[0], : shape[1]]
     images = np.clip(fine + rng.integers(-20, 21, fine.shape), 0, 255).astype(np.uint8)
     return images if len(shape) == 3 else images[..., 0]
+
+
+def small(**parameters):
+    return BagOfVisualWords(**{"codebook": {"words": 7}, "samples": 500, **parameters})
+
+
+def patches_of(image, size=6):
+    """Every patch with its centre, by slices."""
+    for row in range(image.shape[0] - size + 1):
+        for col in range(image.shape[1] - size + 1):
+            yield image[row : row + size, col : col + size].ravel(), row + size / 2, col + size / 2
+
+
+class Watched(ImageSource):
+    """A source that remembers how many images it was asked for, in all and at once."""
+
+    def __init__(self, n, shape):
+        self.image_shape, self.n, self.reads = shape, n, []
+
+    def __len__(self):
+        return self.n
+
+    def read(self, indices):
+        self.reads.append(len(indices))
+        rng = np.random.default_rng(int(indices[0]))
+        return rng.integers(0, 256, (len(indices), *self.image_shape)).astype(np.uint8)
