@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from featbench.errors import InputError, Shown, must_be
+from featbench.numerics import wide
 from featbench.numerics.blas import serial_blas
 from featbench.numerics.candidates import consider, finish
 from featbench.numerics.distances import METRICS, Bytes, Measure, Placed
@@ -278,7 +279,8 @@ def _divide(m: int, n: int, measure: Measure) -> tuple[list[tuple[int, int]], in
     blocks = -(-m // most)
     if measure.kind != "dot" and m >= 16 * threads:
         blocks = -(-blocks // threads) * threads
-    edges = [m * i // blocks for i in range(blocks + 1)]
+    tile = 1 if measure.kind == "dot" else wide.TILE_QUERIES  # whole ones: part of one takes as long
+    edges = sorted({m * i // blocks // tile * tile for i in range(blocks)} | {m})
     parts = 1 if n * d < _FEW else max(1, threads // blocks)
     return list(pairwise(edges)), min(parts, n)
 
