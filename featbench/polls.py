@@ -40,11 +40,13 @@ class Polls:
         self._records: dict[str, Mapping[str, Any]] = {}
         self._votes: dict[tuple[str, str], Votes | Exception] = {}
 
-    def note(self, cell: Cell, record: Mapping[str, Any], features: Callable[[], Features]) -> None:
-        """Take down a row that is done, and let it vote where it is named."""
+    def note(
+        self, cell: Cell, record: Mapping[str, Any], features: Callable[[], Features], *, late: bool
+    ) -> None:
+        """Take down a row that is done, and let it vote where it is named and it is not too late for that."""
         self._records[cell.cell_id] = record
         for cell_id, vote in sorted(self._awaited):
-            if cell_id == cell.cell_id and record["status"] == "ok":
+            if cell_id == cell.cell_id and record["status"] == "ok" and not late:
                 self._cast(cell, vote, features)
 
     def statuses(self, cell: EnsembleCell) -> list[str]:

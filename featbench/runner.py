@@ -192,7 +192,7 @@ class _Runner:
         for cell in cells:
             make = partial(self._evaluate, cell, data, features)
             record = self._row(cell, data, load_timing, cell_key(cell, data), make)
-            polls.note(cell, record, features)
+            polls.note(cell, record, features, late=time.perf_counter() > self.deadline)
             yield record
 
     def _row(

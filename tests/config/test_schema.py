@@ -19,7 +19,9 @@ def test_the_schema_knows_every_plugin_and_its_parameters() -> None:
         "seeds",
         "timing",
         "splits",
+        "ensembles",
     }
+    assert schema["properties"]["ensembles"]["items"]["properties"]["vote"]["enum"] == ["soft", "hard"]
     assert schema["properties"]["timing"]["properties"]["repeats"]["minimum"] == 1
 
 

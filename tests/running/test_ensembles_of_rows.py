@@ -157,8 +157,14 @@ def test_features_of_named_rows_are_made_once(tmp_path: Any, monkeypatch: pytest
     assert again.n_reused == len(again.records)
 
 
-def test_an_ensemble_may_be_asked_for_later(tmp_path: Any) -> None:
+def test_an_ensemble_may_be_asked_for_later(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(read_experiment(parse(TEXT, "e.yaml"), "e"), output=tmp_path)
+    with monkeypatch.context() as patched:
+        made: list[Any] = []
+        patched.setattr(runner, "extract", lambda *a: made.append(a))
+        spent = run(plan(f"[{BOTH}, {{best: 2}}]"), output=tmp_path, budget_s=0.0)
+        assert made == [], "no row is there to vote when the time is over"
+    assert [r["status"] for r in spent.records[-2:]] == ["skipped", "skipped"]
     second = run(plan("[{best: 2}]"), output=tmp_path)
     assert second.n_reused == len(first.records) == len(second.records) - 1
     assert second.records[-1]["status"] == "ok"
