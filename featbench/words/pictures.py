@@ -187,14 +187,15 @@ def _painted(image: ImageArray, places: Places, colours: Float64Array) -> ImageA
     """Paint patches over a pale grey image, those of a word in its colour; black is no colour."""
     pale = 128 + 0.5 * image.mean(axis=2, keepdims=True).repeat(3, axis=2)
     step = _step(places)
-    for k in np.flatnonzero(colours.any(axis=1)).tolist():
+    painted = np.flatnonzero(colours.any(axis=1))
+    for k in painted[np.argsort(-places.sizes[painted], kind="stable")].tolist():
         top, left, side = _corner(places, k)
-        inner = min(step, side) if places.grids is not None else side // 2
+        inner = step if places.grids is not None else side // 2
         top, left = (max(edge + (side - inner) // 2, 0) for edge in (top, left))
         area = (slice(top, top + max(inner, 1)), slice(left, left + max(inner, 1)))
         pale[area] = 0.35 * pale[area] + 0.65 * colours[k]
-    painted: ImageArray = np.clip(np.rint(pale), 0, 255).astype(np.uint8)
-    return painted
+    drawn: ImageArray = np.clip(np.rint(pale), 0, 255).astype(np.uint8)
+    return drawn
 
 
 def _corner(places: Places, k: int) -> tuple[int, int, int]:
@@ -212,9 +213,9 @@ def _step(places: Places) -> int:
 
 
 def _tiles(places: Places) -> Indices:
-    """Return patches that hardly overlap: of a grid every so many, otherwise all."""
+    """Return patches that hardly overlap: of a grid every so many, otherwise all, small ones last."""
     if places.grids is None:
-        return np.arange(len(places.positions))
+        return np.argsort(-places.sizes, kind="stable")
     grid = places.grids[0]
     every = max(1, grid.size // _step(places))
     # The last of a line is always among them, so that the image is covered as far as patches go.
