@@ -9,6 +9,7 @@ from word_parts import photographs_like
 from featbench.config import load_experiment
 from featbench.config.packaged import packaged_configs
 from featbench.extractors import BagOfVisualWords
+from featbench.testing import check_extractor
 from featbench.words.building import KINDS, build_parts, joined
 from featbench.words.recipes import RECIPES
 
@@ -82,3 +83,18 @@ def test_its_config_runs_it_with_its_head(name):
 
 def test_configs_of_words_are_recipes():
     assert {n.removeprefix("words/") for n in packaged_configs() if n.startswith("words/")} == set(RECIPES)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("course", {}),
+        ("spm", {"sampling": {"sizes": 16}}),
+        ("llc", {"sampling": {"sizes": [16, 25]}, "encoding": {"neighbors": 3}}),
+        ("vlad", {"sampling": {"sizes": [16, 24]}, "normalization": [{"name": "pca", "components": 8}]}),
+    ],
+)
+def test_recipes_keep_the_laws_of_extractors(name, parameters):
+    """On images of 32 pixels, with few words; coates_ng is among the contract tests."""
+    bag = BagOfVisualWords(recipe=name, codebook={"words": 8}, samples=600, **parameters)
+    check_extractor(bag, exact=False)
