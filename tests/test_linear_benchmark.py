@@ -34,6 +34,6 @@ def test_a_search_and_a_wide_fit(linear, rng):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # 400 rows of 324 columns
 def test_rows_of_a_few_photographs(linear, cifar10_root, monkeypatch):
     monkeypatch.setenv("FEATBENCH_DATA", str(cifar10_root.parent))
-    found = list(linear.rows(n=800, n_regs=2, n_folds=2, wide=50))
+    found = list(linear.rows(n=800, n_regs=2, n_folds=3, wide=50))
     assert [row.bar for row in found] == ["≥ 2", "≥ 2", ""]
     assert not found[0].differs

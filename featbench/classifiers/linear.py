@@ -19,7 +19,7 @@ from featbench.classifiers.linear_scores import LinearScores
 from featbench.classifiers.shared_folds import SharedFolds
 from featbench.errors import InputError, must_be
 from featbench.numerics.hinges import Hinge
-from featbench.numerics.linear import ORDER, LinearFit
+from featbench.numerics.linear import ORDER, LinearFit, search_aim
 from featbench.numerics.losses import Loss
 from featbench.numerics.problem import Problem
 from featbench.parameters import Bounds, check_parameters
@@ -171,7 +171,7 @@ class LinearClassifier(LinearScores):
         predictions: list[dict[int, AnyArray]] = [{} for _ in folds]
         for model, batch in groups:
             regs = [candidates[i].get("reg", self.reg) for i in batch]
-            problem = replace(model._problem(), aim=ORDER)
+            problem = replace(model._problem(), aim=search_aim(rows))
             found = problem.fit_folds(rows, codes, len(classes), regs, shared.parts, rescaled)
             for predicted, part, fits in zip(predictions, shared.parts, found, strict=True):
                 for i, winners in zip(batch, _winners(rows[part], fits), strict=True):
@@ -191,7 +191,7 @@ class LinearClassifier(LinearScores):
         for model, batch in groups:
             regs = [candidates[i].get("reg", self.reg) for i in batch]
             weights = row_weights(type(self).__name__, model.class_weight, classes, codes)
-            problem = replace(model._problem(), aim=ORDER)
+            problem = replace(model._problem(), aim=search_aim(X))
             fits = problem.fit(X, codes, len(classes), regs, weights)
             for i, winners in zip(batch, _winners(X_new, fits), strict=True):
                 predictions[i] = classes[winners]
