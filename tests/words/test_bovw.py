@@ -85,6 +85,18 @@ def test_final_maps_that_learn_do():
     assert bag.get_feature_names_out().tolist() == ["pca0", "pca1", "pca2"]
 
 
+def test_another_device_writes_the_same_words():
+    """Torch on the processor stands for a GPU: the same lines, which `transform` does not offer there."""
+    pytest.importorskip("torch")
+    bag = small(final=["power"]).fit(IMAGES)
+    expected = bag.transform(IMAGES)
+    bag.device = "torch:cpu"
+    rows = bag._extract(IMAGES)
+    assert np.abs(rows - expected).max() <= 1e-4 * np.abs(expected).max()  # sums of float32 in another order
+    with pytest.raises(InputError, match="device must be one of 'cpu', 'cuda'"):
+        bag.transform(IMAGES)
+
+
 def test_names_tell_cell_and_word():
     names = small().fit(IMAGES).get_feature_names_out()
     assert names[[0, 8, 27]].tolist() == ["bovw[0, 0]", "bovw[1, 1]", "bovw[3, 6]"]
