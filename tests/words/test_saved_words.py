@@ -9,6 +9,7 @@ from word_parts import photographs_like, small
 from featbench.base import Extractor
 from featbench.errors import InputError, StoreError
 from featbench.extractors import BagOfVisualWords, Concat, RawPixels
+from featbench.words import SavedWords
 
 IMAGES = photographs_like()
 
@@ -65,3 +66,8 @@ def test_saved_words_of_another_descriptor_are_refused(tmp_path):
         BagOfVisualWords(normalization=[], codebook=saved).fit(IMAGES)
     with pytest.raises(InputError, match="'folder' is missing"):
         BagOfVisualWords(codebook="saved").fit(IMAGES)
+
+
+def test_saved_words_have_nothing_to_fit():
+    with pytest.raises(InputError, match="has nothing to fit. Name it as the codebook"):
+        SavedWords(folder="bag").fit(np.ones((3, 2), np.float32))
