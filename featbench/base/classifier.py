@@ -178,6 +178,8 @@ class Classifier(ClassifierMixin, BaseEstimator, ABC):
             train, validation = X[fold.train], X[fold.validation]
             if preprocess is not None:
                 fitted = clone(preprocess).fit(train)
+                if "copy" in fitted.get_params():
+                    fitted.set_params(copy=False)  # these rows are this loop's own
                 train, validation = fitted.transform(train), fitted.transform(validation)
             predictions.append(self._path(train, y[fold.train], validation, candidates))
         return predictions

@@ -32,6 +32,9 @@ __all__ = ["EXACT", "ORDER", "Aim", "Batch", "LinearFit", "fit_linear", "search_
 # Threads only hold up the factorization of a smaller matrix, above all on a machine with other work.
 _SMALL = 2048
 
+# Bytes of factors that are in memory together; where those of all models need more, models are searched for in turn.
+_FACTORS = 2**30
+
 
 @dataclass(frozen=True)
 class Aim:
@@ -175,10 +178,9 @@ class Batch:
         self._max_iter, self._aim = max_iter, aim
         self._curvature = loss.curvature(n_classes)
         self._start = np.zeros((n_classes, frame.rows.shape[1] + 1))
-        moment = covariance(frame.rows, frame.centre, weights)
-        dtype = frame.rows.dtype
-        with serial_blas() if len(moment) < _SMALL else nullcontext():
-            self._preconditioners = [Preconditioner(moment, self._curvature, reg, dtype) for reg in self.regs]
+        self._moment = covariance(frame.rows, frame.centre, weights)
+        self._at_once = max(1, _FACTORS // (self._moment.size * frame.rows.itemsize))
+        self._kept = self._preconditioners(range(len(self.regs))) if self._at_once >= len(self.regs) else None
 
     def search(
         self,
@@ -200,13 +202,28 @@ class Batch:
         aim : Aim, optional
             Another than the batch's, as shares of the objective.
         """
-        aim = aim or self._aim
+        found: list[Found] = []
+        for start in range(0, len(self.regs), self._at_once):
+            numbers = range(start, min(start + self._at_once, len(self.regs)))
+            here = None if first is None else (first[0][start : numbers.stop], first[1][start : numbers.stop])
+            found += self._search(numbers, objective, known, here, aim or self._aim)
+        return found
+
+    def _search(
+        self,
+        numbers: range,
+        objective: Objective,
+        known: Sequence[Found] | None,
+        first: tuple[Float64Array, Float64Array] | None,
+        aim: Aim,
+    ) -> list[Found]:
+        """Search for those models whose preconditioners are in memory together."""
         noise = 4 * float(np.finfo(self.frame.rows.dtype).eps)
 
-        def one(i: int) -> Search:
+        def one(i: int, precondition: Preconditioner) -> Search:
             return lbfgs(
                 self._start if known is None else known[i].point,
-                self._preconditioners[i],
+                precondition,
                 lambda value, gradient: (
                     self._excess(value, gradient, self.regs[i], objective.metric) <= aim.bound
                 ),
@@ -216,12 +233,21 @@ class Batch:
                 known=() if known is None else known[i].pairs,
             )
 
+        def evaluate(points: AnyArray, which: list[int]) -> tuple[Float64Array, Float64Array]:
+            models = [numbers[i] for i in which]
+            return objective(points, self.regs[models], models)
+
+        preconditioners = self._kept or self._preconditioners(numbers)
         with serial_blas():
-            return minimize_together(
-                lambda points, which: objective(points, self.regs[which], which),
-                [one(i) for i in range(len(self.regs))],
-                first,
-            )
+            searches = [
+                one(i, precondition) for i, precondition in zip(numbers, preconditioners, strict=True)
+            ]
+            return minimize_together(evaluate, searches, first)
+
+    def _preconditioners(self, numbers: range) -> list[Preconditioner]:
+        moment, dtype = self._moment, self.frame.rows.dtype
+        with serial_blas() if len(moment) < _SMALL else nullcontext():
+            return [Preconditioner(moment, self._curvature, self.regs[i], dtype) for i in numbers]
 
     def models(self, found: Sequence[Found], metric: Float64Array | float = 1.0) -> list[LinearFit]:
         """Return the models of the original rows where searches ended."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from featbench.numerics.blas import serial_blas
 from featbench.numerics.threads import spread
@@ -15,9 +15,13 @@ __all__ = ["Preconditioner", "covariance"]
 
 _ROWS = 4096
 _WIDE = 1024  # columns from which on a block's product is work enough for the threads of BLAS
+_VAST = (
+    8192  # columns from which on a float64 matrix, half a gigabyte, is more than a preconditioner is worth
+)
 
 # Share of each feature's variance that is added to it, so that rounding of the covariance and of its
-# factor cannot make the sum indefinite: about √d roundings of float32 at d = 1,000.
+# factor cannot make the sum indefinite: about √d roundings of float32 at d = 1,000. Where that is not enough,
+# ten times as much is tried.
 _JITTER = 2e-6
 
 
@@ -35,10 +39,11 @@ def covariance(X: AnyArray, centre: AnyArray, weights: Float64Array | None = Non
     Returns
     -------
     ndarray of float64, (d, d)
-        Products of float32 rows are summed in float32 over 4,096 rows at most, then in float64.
+        Products of float32 rows are summed in float32 over 4,096 rows at most, then in float64; from 8,192 columns
+        on, the matrix is of float32 as well.
     """
     d = X.shape[1]
-    total = np.zeros((d, d))
+    total = np.zeros((d, d), dtype=X.dtype if d >= _VAST else np.float64)
     starts = range(0, len(X), _ROWS)
 
     def product(start: int) -> AnyArray:
@@ -74,7 +79,8 @@ class Preconditioner:
 
     Parameters
     ----------
-    covariance : ndarray of float64, (d, d)
+    covariance : ndarray of float32 or float64, (d, d)
+        Left as it is; the factor is computed in its precision.
     curvature : float
         Second derivative of the loss with respect to a score.
     reg : float
@@ -84,20 +90,35 @@ class Preconditioner:
     """
 
     def __init__(self, covariance: Float64Array, curvature: float, reg: float, dtype: Any) -> None:
-        model = covariance * curvature
-        diagonal = np.diagonal(model) * (1 + _JITTER) + reg
-        np.fill_diagonal(model, diagonal)
-        self._scale = 1 / np.sqrt(diagonal)
-        model *= self._scale
-        model *= self._scale[:, None]
-        factor, self._lower = cho_factor(model, lower=True, overwrite_a=True, check_finite=False)
-        self._factor = factor.astype(dtype)
+        jitter = _JITTER
+        while True:
+            try:
+                self._factor, self._scale = _factor(covariance, curvature, reg, jitter)
+                break
+            except LinAlgError:
+                jitter *= 10
+        self._factor = self._factor.astype(dtype, copy=False)
         self._curvature = curvature
 
     def __call__(self, gradient: Float64Array) -> Float64Array:
         """Apply the inverse to gradients ``(n_classes, d + 1)``, the bias last."""
         result = np.empty_like(gradient)
         scaled = (gradient[:, :-1] * self._scale).T.astype(self._factor.dtype)
-        result[:, :-1] = cho_solve((self._factor, self._lower), scaled, check_finite=False).T * self._scale
+        result[:, :-1] = cho_solve((self._factor, True), scaled, check_finite=False).T * self._scale
         result[:, -1] = gradient[:, -1] / self._curvature
         return result
+
+
+def _factor(
+    covariance: AnyArray, curvature: float, reg: float, jitter: float
+) -> tuple[AnyArray, Float64Array]:
+    """Return the lower Cholesky factor of the model with a unit diagonal, and the scale that made it so."""
+    model = covariance * curvature
+    diagonal = np.diagonal(model).astype(np.float64) * (1 + jitter) + reg
+    np.fill_diagonal(model, diagonal)
+    scale = 1 / np.sqrt(diagonal)
+    model *= scale.astype(model.dtype)
+    model *= scale.astype(model.dtype)[:, None]
+    # The transpose is the same matrix in the order of LAPACK, which then needs no copy.
+    factor, _ = cho_factor(model.T, lower=True, overwrite_a=True, check_finite=False)
+    return factor, scale

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from featbench.numerics import linear
 from featbench.numerics.linear import fit_linear
 from featbench.numerics.losses import HINGES, SOFTMAX
 from featbench.numerics.optimality import certify
@@ -129,3 +130,11 @@ def test_a_fit_that_is_cut_short_says_so(rng):
     assert fit.n_iter == 2
     assert fit.bound > TOLERANCE
     assert fit.expected > TOLERANCE / 100
+
+
+def test_models_whose_factors_do_not_fit_into_memory_together_are_searched_in_turn(rng, monkeypatch):
+    X, y = problem(rng)
+    together = check(X, y, SOFTMAX)
+    monkeypatch.setattr(linear, "_FACTORS", 1)
+    for a, b in zip(together, check(X, y, SOFTMAX), strict=True):
+        np.testing.assert_allclose(a.coef, b.coef, rtol=1e-9)

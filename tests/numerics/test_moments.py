@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from featbench.numerics import moments
 from featbench.numerics.moments import Preconditioner, covariance
 
 DTYPES = (np.float32, np.float64)
@@ -36,3 +37,24 @@ def test_preconditioner_of_constant_and_repeated_columns(rng):
     result = precondition(np.ones((2, 6)))
     assert np.isfinite(result).all()
     assert (np.einsum("cd,cd->c", result, np.ones((2, 6))) > 0).all()
+
+
+def test_a_factor_of_vast_matrices_in_float32(rng, monkeypatch):
+    """Rows of so many columns that float64 would take too much memory, here four."""
+    monkeypatch.setattr(moments, "_VAST", 4)
+    X = (rng.normal(size=(5000, 6)) @ rng.normal(size=(6, 6))).astype(np.float32)
+    X = np.hstack([X, X[:, :1]])  # float32's rounding alone decides whether this is definite
+    moment = covariance(X, X.mean(axis=0))
+    assert moment.dtype == np.float32
+    np.testing.assert_allclose(moment, np.cov(X.T.astype(float), bias=True), atol=1e-4)
+    before = moment.copy()
+    result = Preconditioner(moment, 1.0, 1e-12, np.float32)(np.ones((2, 8)))
+    np.testing.assert_array_equal(moment, before)
+    assert (np.einsum("cd,cd->c", result, np.ones((2, 8))) > 0).all()
+
+
+def test_a_factor_that_fails_is_tried_with_more_added(rng):
+    moment = np.ones((3, 3), np.float32)
+    moment[0, 1] = moment[1, 0] = 1.001  # not definite
+    result = Preconditioner(moment, 1.0, 1e-12, np.float32)(np.ones((1, 4)))
+    assert np.isfinite(result).all()
