@@ -103,7 +103,7 @@ def _excess(
     shared = SharedFolds.of(folds, y)
     assert shared is not None
     whole = Standardize().fit(X[shared.order])
-    asked: dict[str, Any] = {"max_iter": model.max_iter, "tol": model.tol, "aim": search_aim(X)}
+    asked: dict[str, Any] = {"max_iter": model.max_iter, "tol": model.tol, "aim": search_aim(X, loss)}
     prepared = whole.transform(X[shared.order])
     ours = fit_folds(prepared, y[shared.order], n_classes, loss, regs, shared.parts, True, **asked)[0]
     rows, labels = X[folds[0].train].astype(np.float64), y[folds[0].train]

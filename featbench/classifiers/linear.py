@@ -19,7 +19,7 @@ from featbench.classifiers.linear_scores import LinearScores
 from featbench.classifiers.shared_folds import SharedFolds
 from featbench.errors import InputError, must_be
 from featbench.numerics.hinges import Hinge
-from featbench.numerics.linear import ORDER, LinearFit, search_aim
+from featbench.numerics.linear import ORDER, Aim, LinearFit, search_aim
 from featbench.numerics.losses import Loss
 from featbench.numerics.problem import Problem
 from featbench.parameters import Bounds, check_parameters
@@ -171,12 +171,13 @@ class LinearClassifier(LinearScores):
         predictions: list[dict[int, AnyArray]] = [{} for _ in folds]
         for model, batch in groups:
             regs = [candidates[i].get("reg", self.reg) for i in batch]
-            problem = replace(model._problem(), aim=search_aim(rows))
+            problem = model._problem()
+            problem = replace(problem, aim=search_aim(rows, problem.loss))
             found = problem.fit_folds(rows, codes, len(classes), regs, shared.parts, rescaled)
             for predicted, part, fits in zip(predictions, shared.parts, found, strict=True):
                 for i, winners in zip(batch, _winners(rows[part], fits), strict=True):
                     predicted[i] = classes[winners]
-                model._warn_of_missed(regs, fits)
+                model._warn_of_missed(regs, fits, problem.aim)
         return [[predicted[i] for i in range(len(candidates))] for predicted in predictions]
 
     def _path(
@@ -191,19 +192,20 @@ class LinearClassifier(LinearScores):
         for model, batch in groups:
             regs = [candidates[i].get("reg", self.reg) for i in batch]
             weights = row_weights(type(self).__name__, model.class_weight, classes, codes)
-            problem = replace(model._problem(), aim=search_aim(X))
+            problem = model._problem()
+            problem = replace(problem, aim=search_aim(X, problem.loss))
             fits = problem.fit(X, codes, len(classes), regs, weights)
             for i, winners in zip(batch, _winners(X_new, fits), strict=True):
                 predictions[i] = classes[winners]
-            model._warn_of_missed(regs, fits)
+            model._warn_of_missed(regs, fits, problem.aim)
         return [predictions[i] for i in range(len(candidates))]
 
-    def _warn_of_missed(self, regs: Sequence[float], fits: Sequence[LinearFit]) -> None:
+    def _warn_of_missed(self, regs: Sequence[float], fits: Sequence[LinearFit], aim: Aim) -> None:
         """Warn of searched models that ended before they were as near as a comparison wants them."""
         missed = [
             f"{reg:g}"
             for reg, fit in zip(regs, fits, strict=True)
-            if fit.bound > self.tol and fit.expected > ORDER.gain * self.tol
+            if fit.bound > self.tol and fit.expected > max(aim.gain, ORDER.gain) * self.tol
         ]
         if missed:
             warnings.warn(

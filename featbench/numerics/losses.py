@@ -197,12 +197,15 @@ class Loss:
         conjugate of the loss of each sample.
     paired : bool
         Whether the loss depends on differences of scores alone.
+    curved : bool
+        Whether it has a second derivative everywhere; those of squared hinges jump.
     """
 
     value_and_gradient: LossAndGradient
     curvature: Callable[[int], float]
     constant: Callable[[Any, Any], Any]
     paired: bool = True
+    curved: bool = False
 
     def derivatives(self, multipliers: Any, y: Any) -> Any:
         """Return what the multipliers of margins, of either sign, are by scores, ``(..., n_classes, n)``."""
@@ -227,7 +230,7 @@ def _squares(multipliers: Any, y: Any) -> Any:  # noqa: ARG001 - a sum over all 
     return xp.sum(multipliers - multipliers * multipliers / 4, axis=-2)
 
 
-SOFTMAX = Loss(softmax, lambda n_classes: (n_classes - 1) / n_classes**2, _entropy)
+SOFTMAX = Loss(softmax, lambda n_classes: (n_classes - 1) / n_classes**2, _entropy, curved=True)
 HINGES = {
     "weston_watkins": Loss(
         partial(weston_watkins, squared=True), lambda n_classes: 4 * (n_classes - 1) / n_classes, _squares
