@@ -86,7 +86,7 @@ RECIPES: Mapping[str, Recipe] = {
         summary="Whitened 6 × 6 patches, k-means, how much nearer than the mean word, summed over quadrants",
         parts={
             **_WHITENED,
-            "codebook": {"name": "kmeans", "words": 1600},
+            "codebook": {"name": "kmeans", "words": 1600, "init": "random"},
             "encoding": "triangle",
             "pooling": {"name": "quadrants", "how": "sum"},
         },
