@@ -240,7 +240,7 @@ class BagOfVisualWords(Extractor):
     def _feature_names(self) -> AnyArray:
         """Return names such as ``bovw[2, 17]``, number of the cell and in the code, as the final maps make them."""
         cells = self.pooling_.n_cells
-        length = joined(self._fitted(), 3)[1].code
+        length = joined(self._fitted(), _channels(self.image_shape_))[1].code
         names = np.asarray([f"bovw[{i}, {j}]" for i in range(cells) for j in range(length)], dtype=object)
         for step in self.final_:
             names = np.asarray(step.get_feature_names_out(names), dtype=object)
@@ -257,8 +257,7 @@ class BagOfVisualWords(Extractor):
     def _check_loaded(self) -> None:
         """Refuse parts that do not go together; the folder of saved words need not be there any more."""
         if hasattr(self, "image_shape_"):
-            colour = len(self.image_shape_) == 3
-            length = joined(self._fitted(), 3 if colour else 1)[1].out
+            length = joined(self._fitted(), _channels(self.image_shape_))[1].out
             if length != self.n_features_out_:
                 constraint = f"as long as its parts make them, {length} numbers"
                 raise InputError(must_be("BagOfVisualWords", "rows", constraint, Shown(self.n_features_out_)))

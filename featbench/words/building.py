@@ -21,7 +21,7 @@ from featbench.words import CODEBOOKS, DESCRIPTORS, ENCODINGS, POOLINGS, SAMPLIN
 from featbench.words.parts import Codebook, Descriptor, Encoding, Part, Sampling
 from featbench.words.pooling import Pooling
 from featbench.words.recipes import RECIPES
-from featbench.words.saved_words import SavedWords
+from featbench.words.saved_words import SavedWords, check_lengths
 
 __all__ = ["KINDS", "PARTS", "Lengths", "Parts", "Where", "build_parts", "joined", "part_problems"]
 
@@ -143,11 +143,14 @@ def part_problems(parameters: Mapping[str, Any], where: Where) -> list[str]:
             problems.append(str(error))
     if problems:
         return problems
-    try:
-        joined(build_parts(parameters, where), channels=3)
-    except FeatbenchError as error:
-        return [str(error)]
-    return []
+    for channels in (3, 1):  # nobody knows yet whether images are grey
+        try:
+            joined(build_parts(parameters, where), channels)
+        except FeatbenchError as error:
+            problems.append(str(error))
+        else:
+            return []
+    return problems[:1]
 
 
 def joined(parts: Parts, channels: int) -> tuple[Parts, Lengths]:
@@ -165,8 +168,10 @@ def joined(parts: Parts, channels: int) -> tuple[Parts, Lengths]:
     InputError
         Parts that do not go together.
     """
-    raw = parts.descriptor.length(channels)
-    described = lengths_after(parts.normalization, raw)[-1]
+    lengths = lengths_after(parts.normalization, parts.descriptor.length(channels))
+    if parts.learned:
+        check_lengths(parts.normalization, parts.codebook, lengths)
+    raw, described = lengths[0], lengths[-1]
     book = _stand_in(parts.codebook, described)
     code = parts.encoding.length(book)
     parts.encoding.check_reduction(parts.pooling.reduction)
@@ -189,10 +194,8 @@ def _stand_in(codebook: Codebook, length: int) -> Codebook:
 
 
 def _with_size(parts: Parts, where: Where) -> Parts:
-    """Tell a descriptor that has a size, and was given none, that of the sampling."""
-    if "size" not in inspect.signature(type(parts.descriptor)).parameters:
-        return parts
-    if parts.descriptor.get_params(deep=False)["size"] is not None:
+    """Tell a descriptor that needs a size, and was given none, that of the sampling."""
+    if not parts.descriptor.needs_size or parts.descriptor.get_params(deep=False)["size"] is not None:
         return parts
     sizes = np.ravel(getattr(parts.sampling, "sizes", ()))
     if not len(sizes) or sizes.dtype.kind not in "iu":
@@ -265,11 +268,9 @@ def _build_maps(kind: str, value: Any, own: Mapping[str, Any], where: Where) -> 
 
 def _instance(kind: str, value: Any, base: type[Any], where: Where) -> Any:
     if not isinstance(value, base):
-        article = "an" if base.__name__[0] in "AEIOU" else "a"
         remedy = f"Write {value.__name__}()." if isinstance(value, type) else ""
         got = Shown(value.__name__ if isinstance(value, type) else type(value).__name__)
-        constraint = f"{article} instance of {base.__name__}".replace("a instance", "an instance")
-        raise InputError(must_be(where(kind), kind, constraint, got, remedy))
+        raise InputError(must_be(where(kind), kind, f"an instance of {base.__name__}", got, remedy))
     check_parameters(value)
     return value
 

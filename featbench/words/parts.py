@@ -57,7 +57,16 @@ class Sampling(Part):
 
 
 class Descriptor(Part):
-    """What is said of a patch: a row of numbers."""
+    """What is said of a patch: a row of numbers.
+
+    Attributes
+    ----------
+    needs_size : bool
+        Whether its parameter `size`, to which patches are resized, must be a number; where it is None, a bag of visual
+        words takes the least of the sampling's `sizes`.
+    """
+
+    needs_size: ClassVar[bool] = False
 
     @abstractmethod
     def length(self, channels: int) -> int:

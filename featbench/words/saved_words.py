@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from featbench.saved import fingerprint_plugin
 from featbench.types import FeatureMatrix
 from featbench.words.parts import Codebook, Descriptor
 
-__all__ = ["SavedWords"]
+__all__ = ["SavedWords", "check_lengths"]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -74,6 +75,30 @@ class SavedWords(Codebook):
             remedy = "Take that descriptor, or learn words of this one."
             raise InputError(must_be(where, "the descriptor", constraint, Shown(repr(descriptor)), remedy))
         return list(bag.normalization_), bag.codebook_
+
+
+def check_lengths(normalization: Sequence[FeatureMap], codebook: Codebook, lengths: Sequence[int]) -> None:
+    """Refuse descriptors that fitted words do not fit, such as grey patches where words are of colour.
+
+    Parameters
+    ----------
+    normalization, codebook
+        Fitted.
+    lengths : list of int
+        Of a descriptor before the first map and after each.
+
+    Raises
+    ------
+    InputError
+        One of them is not what was learned from.
+    """
+    learned = [*(step.n_features_in_ for step in normalization), codebook.words_.shape[1]]
+    for expected, length in zip(learned, lengths, strict=True):
+        if length != expected:
+            constraint = f"as long as those that the words were learned from, {expected} numbers"
+            remedy = "Grey and colour images need words of their own."
+            got = Shown(f"{length} numbers")
+            raise InputError(must_be(type(codebook).__name__, "descriptors", constraint, got, remedy))
 
 
 def _opened(folder: str, where: str) -> Any:

@@ -9,7 +9,7 @@ from featbench.config.document import parse
 from featbench.errors import ConfigError, InputError
 from featbench.maps import Intra
 from featbench.words import Whole
-from featbench.words.building import build_parts, joined
+from featbench.words.building import build_parts, joined, part_problems
 
 
 def where(*keys):
@@ -86,6 +86,18 @@ def test_a_patch_without_a_size_takes_the_least_of_the_sampling(sizes, size):
         {"recipe": "coates_ng", "sampling": {"sizes": sizes}, "descriptor": {"size": 5}}, where
     )
     assert given.descriptor.size == 5
+
+
+@pytest.mark.parametrize("sampling", ["keypoints", {"sizes": [12, 6]}])
+def test_a_size_that_need_not_be_given_stays_out(sampling):
+    parts = build_parts({"recipe": "course", "sampling": sampling, "descriptor": "lbp"}, where)
+    assert parts.descriptor.size is None
+
+
+def test_what_suits_neither_grey_nor_colour_is_told_once():
+    wrong = {"recipe": "course", "normalization": [{"name": "pca", "components": 500}]}
+    (problem,) = part_problems(wrong, where)
+    assert "components" in problem
 
 
 @pytest.mark.parametrize(("recipe", "length"), [("vlad", 64), ("fisher", 64)])

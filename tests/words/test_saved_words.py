@@ -68,6 +68,18 @@ def test_saved_words_of_another_descriptor_are_refused(tmp_path):
         BagOfVisualWords(codebook="saved").fit(IMAGES)
 
 
+@pytest.mark.parametrize("normalization", [None, []])
+def test_saved_words_of_colour_are_refused_for_grey_images(tmp_path, normalization):
+    small(normalization=normalization).fit(IMAGES).save(tmp_path)
+    bag = BagOfVisualWords(codebook={"name": "saved", "folder": str(tmp_path)})
+    with pytest.raises(InputError, match="learned from, 108 numbers; got 36 numbers. Grey and colour"):
+        bag.fit(IMAGES[..., 0])
+    small(normalization=normalization).fit(IMAGES[..., 0]).save(tmp_path)
+    assert BagOfVisualWords.written_problems({"codebook": bag.codebook}, lambda *keys: str(keys)) == []
+    assert bag.fit(IMAGES[..., 0]).transform(IMAGES[..., 0]).shape == (12, 28)
+    assert bag.get_feature_names_out().tolist()[-1] == "bovw[3, 6]"
+
+
 def test_saved_words_have_nothing_to_fit():
     with pytest.raises(InputError, match="has nothing to fit. Name it as the codebook"):
         SavedWords(folder="bag").fit(np.ones((3, 2), np.float32))
