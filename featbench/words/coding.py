@@ -72,7 +72,11 @@ def _code_chunk(images: ImageArray, parts: Parts, random_state: int, out: Featur
     X = normalized(descriptors(images, places, parts.descriptor), parts.normalization)
     atoms = parts.pooling.atoms(places.positions, images.shape[1:])
     cells = np.repeat(np.arange(n, dtype=np.int64) * n_atoms, per_image) + atoms
-    pooled = parts.encoding.pooled(X, cells, n * n_atoms, parts.codebook, parts.pooling.reduction)
+    with np.errstate(over="ignore", invalid="ignore"):
+        pooled = parts.encoding.pooled(X, cells, n * n_atoms, parts.codebook, parts.pooling.reduction)
+    _check_finite(
+        pooled, type(parts.encoding).__name__, "codes", "Bring descriptors to length 1, by the map l2."
+    )
     counts = np.bincount(cells, minlength=n * n_atoms).reshape(n, n_atoms)
     rows = parts.pooling.combine(pooled.reshape(n, n_atoms, -1), counts).reshape(n, -1)
     out[:] = normalized(rows, parts.final)

@@ -26,8 +26,8 @@ from featbench.words.sampling import Dense
 
 __all__ = ["check_device", "features"]
 
-# Numbers in the codes of the images that are on the device at once, 256 MB; with what codes are computed from some
-# five times as much, and where they are computed in float64 ten times.
+# Numbers in patches, distances and codes of the images that are on the device at once, 256 MB or one image; with what
+# they are computed from some five times as much, and where they are computed in float64 ten times.
 _CODES = 2**26
 
 _REMEDY = 'Use device="cpu".'
@@ -104,7 +104,10 @@ def features(images: ImageArray, parts: Parts, n_out: int, device: str) -> Featu
     atoms = parts.pooling.atoms(places.positions, images.shape[1:])
     counts = np.bincount(atoms, minlength=parts.pooling.n_atoms)
     order = torch.tensor(np.argsort(atoms, kind="stable"), device=place)
-    length = parts.encoding.length(parts.codebook) + len(parts.codebook.words_)
+    channels = images.shape[3] if images.ndim == 4 else 1
+    length = (
+        parts.encoding.length(parts.codebook) + len(parts.codebook.words_) + parts.descriptor.length(channels)
+    )
     size = max(1, _CODES // (len(atoms) * length))
     with full_precision(torch, place), torch.inference_mode():
         for first in range(0, len(images), size):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from featbench.errors import InputError, Shown, must_be
-from featbench.images import ImageBatch, ImageSource, by_shape, image_shape
+from featbench.images import ImageBatch, ImageSource, image_shape
 from featbench.numerics.blas import serial_blas
 from featbench.numerics.threads import spread
 from featbench.types import FeatureMatrix, ImageArray, Indices
@@ -46,7 +46,7 @@ def sampled_descriptors(
     Returns
     -------
     ndarray of float32, (m, D)
-        At most `samples` rows, in the order of the images. Beside them lies one block of images.
+        At most `samples` rows, image by image, those of one size together. Beside them lies one block of images.
 
     Raises
     ------
@@ -74,14 +74,21 @@ def sampled_descriptors(
 
 def _blocks(images: ImageBatch | list[ImageArray], chosen: Indices) -> Iterator[tuple[Indices, ImageArray]]:
     """Yield images of one size, with their positions, at most 64 MB of them."""
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for i in chosen.tolist():
+        shape = images[i].shape if isinstance(images, list) else image_shape(images)
+        by_shape.setdefault(shape, []).append(i)
+    for shape, members in by_shape.items():
+        size = max(1, _BLOCK_BYTES // math.prod(shape))
+        for start in range(0, len(members), size):
+            positions = np.array(members[start : start + size], dtype=np.int64)
+            yield positions, _read(images, positions)
+
+
+def _read(images: ImageBatch | list[ImageArray], positions: Indices) -> ImageArray:
     if isinstance(images, list):
-        for rows, equal in by_shape([images[i] for i in chosen]):
-            yield chosen[rows], equal
-        return
-    size = max(1, _BLOCK_BYTES // math.prod(image_shape(images)))
-    for start in range(0, len(chosen), size):
-        positions = chosen[start : start + size]
-        yield positions, images.read(positions) if isinstance(images, ImageSource) else images[positions]
+        return np.stack([images[i] for i in positions])
+    return images.read(positions) if isinstance(images, ImageSource) else images[positions]
 
 
 def _drawn(

@@ -28,7 +28,8 @@ class LLC(Encoding):
     neighbors : int, default=5
         How many words, 1 to 64, no more than there are.
     reg : float, default=1e-4
-        How much large weights cost, as a share of the summed squared distances to those words; above 0.
+        How much large weights cost, as a share of the summed squared distances to those words; 1e-12 at the
+        least, below which equations of words that lie in a plane have no solution in float64.
 
     Notes
     -----
@@ -44,7 +45,7 @@ class LLC(Encoding):
     """
 
     neighbors: Annotated[int, Bounds(ge=1, le=64)] = 5
-    reg: Annotated[float, Bounds(gt=0)] = 1e-4
+    reg: Annotated[float, Bounds(ge=1e-12)] = 1e-4
 
     def length(self, codebook: Codebook) -> int:
         """Return one number for each word."""

@@ -87,6 +87,16 @@ def test_descriptors_that_break_their_promise_are_refused(wrong, complaint):
         bag.transform(IMAGES)
 
 
+def test_codes_beyond_float32_are_refused():
+    class Loud(MeanColour):
+        def describe(self, images, places):
+            return super().describe(images, places) * np.float32(1e20)
+
+    bag = small(descriptor=Loud(), normalization=[], codebook=EveryNth(), sampling=Dense(sizes=2))
+    with pytest.raises(InputError, match="Triangle: codes must be finite; .*Bring descriptors to length 1"):
+        bag.fit(IMAGES).transform(IMAGES)
+
+
 def test_final_maps_of_histograms_refuse_negative_numbers():
     with pytest.raises(InputError, match="rows must be ≥ 0"):
         small(encoding=VLAD(), final=["chi2"]).fit(IMAGES).transform(IMAGES)

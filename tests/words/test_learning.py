@@ -7,6 +7,8 @@ import pytest
 from word_parts import EveryNth, Watched, patches_of, photographs_like, small
 
 from featbench.errors import InputError
+from featbench.words import Dense, Patch, learning
+from featbench.words.learning import sampled_descriptors
 
 IMAGES = photographs_like()
 
@@ -41,3 +43,16 @@ def test_a_source_is_read_in_blocks_and_no_more_than_needed():
 def test_fewer_descriptors_than_words_are_refused():
     with pytest.raises(InputError, match="descriptors must be at least"):
         small(codebook={"words": 2000}, samples=100).fit(IMAGES)
+
+
+def test_lists_are_read_in_blocks_of_one_size(monkeypatch):
+    images = [image[: 14 - i % 2] for i, image in enumerate(IMAGES)]
+    parts = (Dense(stride=4), Patch(size=6))
+    whole = sampled_descriptors(images, *parts, 10**6, 0)
+    monkeypatch.setattr(learning, "_BLOCK_BYTES", 2 * IMAGES[0].nbytes)
+    blocks = [
+        (positions.tolist(), block.shape) for positions, block in learning._blocks(images, np.arange(12))
+    ]
+    assert [positions for positions, _ in blocks] == [[i, i + 2] for i in (0, 4, 8, 1, 5, 9)]
+    assert {shape[1:] for _, shape in blocks} == {(14, 15, 3), (13, 15, 3)}
+    np.testing.assert_array_equal(sampled_descriptors(images, *parts, 10**6, 0), whole)

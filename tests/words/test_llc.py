@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import minimize
 
 from featbench.errors import InputError
+from featbench.parameters import check_parameters
 from featbench.words.llc import LLC
 from featbench.words.parts import Codebook, Encoding
 
@@ -128,3 +129,16 @@ def test_more_neighbors_than_words_are_refused(codebook):
     message = r"LLC: neighbors must be at most the 30 words; got 31\. Take fewer neighbors, or more words\."
     with pytest.raises(InputError, match=message):
         LLC(neighbors=31).length(codebook)
+
+
+@pytest.mark.parametrize("reg", [1e-12, 1e-4])
+def test_words_that_lie_in_a_plane_have_weights(rng, reg):
+    """More neighbours than columns: without `reg` the systems have no one solution."""
+    X, codebook = rng.normal(size=(50, 2)).astype(np.float32), Plain(rng.normal(size=(30, 2)))
+    found = LLC(neighbors=30, reg=reg).pooled(X, np.arange(50), 50, codebook, "sum")
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-4)
+
+
+def test_less_reg_than_float64_can_bear_is_refused():
+    with pytest.raises(InputError, match="LLC: reg must be a number ≥ 1e-12"):
+        check_parameters(LLC(reg=1e-17))
