@@ -39,9 +39,9 @@ class Mixture(Codebook):
         At most so many, at least 1.
     tolerance : float, default=1e-3
         Iterations end where the mean logarithm of the descriptors' density gains less, at least 0.
-    added : float, default=1e-6
-        To every variance, in the square of the descriptors' unit, above 0: a Gaussian does not collapse where its
-        descriptors do not differ.
+    added : float, default=1e-4
+        To every variance, as a share of the descriptors' mean variance, above 0: a Gaussian does not collapse where
+        its descriptors do not differ. Where none do, it is added as it is.
 
     Attributes
     ----------
@@ -55,9 +55,9 @@ class Mixture(Codebook):
 
     Notes
     -----
-    The same steps as scikit-learn's ``GaussianMixture(covariance_type="diag", reg_covar=added)``, which keeps as many
-    numbers a descriptor as there are words; here sums are taken run by run, in float64 and in one order, so that
-    the same seed gives the same words with any number of threads.
+    The same steps as scikit-learn's ``GaussianMixture(covariance_type="diag")``, whose ``reg_covar`` is what `added`
+    comes to, and which keeps as many numbers a descriptor as there are words; here sums are taken run by run, in
+    float64 and in one order, so that the same seed gives the same words with any number of threads.
 
     Descriptors should be about uncorrelated, as after the map `pca`: a Gaussian of diagonal covariance knows no
     correlations.
@@ -71,7 +71,7 @@ class Mixture(Codebook):
     words: Annotated[int, Bounds(ge=1)] = 64
     iterations: Annotated[int, Bounds(ge=1)] = 100
     tolerance: Annotated[float, Bounds(ge=0)] = 1e-3
-    added: Annotated[float, Bounds(gt=0)] = 1e-6
+    added: Annotated[float, Bounds(gt=0)] = 1e-4
 
     def fit(self, X: FeatureMatrix, random_state: int = 0) -> Self:
         """Start from the cells of k-means and improve the likelihood until it stands."""
@@ -80,12 +80,14 @@ class Mixture(Codebook):
         start = X[spread_out_rows(X, self.words, np.random.default_rng(random_state), "Mixture")]
         words = lloyd(X, start, _START).words
         sphere = Gaussians(np.full(self.words, 1 / self.words), words, np.ones(words.shape))
-        mixture = self._maximise(sphere, _sums(X, sphere, words))
+        sums = _sums(X, sphere, words)
+        added = self.added * (sums.variance() or 1)
+        mixture = _maximise(sphere, sums, added)
         likelihoods: list[float] = []
         while len(likelihoods) < self.iterations:
             sums = _sums(X, mixture)
             likelihoods.append(sums.likelihood / len(X))
-            mixture = self._maximise(mixture, sums)
+            mixture = _maximise(mixture, sums, added)
             if len(likelihoods) > 1 and likelihoods[-1] - likelihoods[-2] < self.tolerance:
                 break
         self.words_ = (mixture.means + mixture.centre).astype(np.float32)
@@ -94,14 +96,6 @@ class Mixture(Codebook):
         self.log_likelihoods_: Float64Array = np.array(likelihoods)
         return self
 
-    def _maximise(self, mixture: Gaussians, sums: _Sums) -> Gaussians:
-        """Return the mixture that fits its shares of descriptors best; sums are of powers about its centre."""
-        # As scikit-learn: a Gaussian without descriptors keeps a weight above 0.
-        counts = sums.counts + 10 * np.finfo(np.float64).eps
-        means, squares = np.split(sums.powers / counts[:, None], 2, axis=1)
-        variances = np.maximum(squares - means**2, 0) + self.added
-        return Gaussians(counts / counts.sum(), means + mixture.centre, variances)
-
 
 class _Sums(NamedTuple):
     """What words have of all descriptors: how many, their powers, and the logarithm of their density."""
@@ -109,6 +103,20 @@ class _Sums(NamedTuple):
     counts: Float64Array
     powers: Float64Array
     likelihood: float
+
+    def variance(self) -> float:
+        """Return the mean variance of all descriptors' numbers."""
+        first, second = np.split(self.powers.sum(axis=0) / self.counts.sum(), 2)
+        return float(np.maximum(second - first**2, 0).mean())
+
+
+def _maximise(mixture: Gaussians, sums: _Sums, added: float) -> Gaussians:
+    """Return the mixture that fits its shares of descriptors best; sums are of powers about its centre."""
+    # As scikit-learn: a Gaussian without descriptors keeps a weight above 0.
+    counts = sums.counts + 10 * np.finfo(np.float64).eps
+    means, squares = np.split(sums.powers / counts[:, None], 2, axis=1)
+    variances = np.maximum(squares - means**2, 0) + added
+    return Gaussians(counts / counts.sum(), means + mixture.centre, variances)
 
 
 def _sums(X: FeatureMatrix, mixture: Gaussians, words: FeatureMatrix | None = None) -> _Sums:
