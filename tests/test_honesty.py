@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from featbench import extractors, stages
-from featbench.base import Extractor
+from featbench.base import Extractor, Fold
+from featbench.classifiers import SVM, Softmax
 from featbench.config import Document, Folds, read_experiment
 from featbench.config.experiment import Ensemble
 from featbench.imagesets import Dataset, DatasetLoader, ImageSet
+from featbench.preprocessing import Standardize
 from featbench.runner import run
 from featbench.sealed import SealedLabels
 from featbench.store import Store
@@ -99,6 +102,27 @@ def test_random_labels_through_pixels_give_chance(tmp_path: Path) -> None:
     ]
     assert record["val_accuracy"] == pytest.approx(0.25, abs=3 * np.sqrt(0.25 * 0.75 / 400))
     assert record["selection"]["shared_fit"]
+
+
+@pytest.mark.parametrize("model", [Softmax(), SVM()], ids=str)
+def test_a_fold_that_begins_where_all_rows_end_forgets_those_that_it_is_judged_on(model: Any) -> None:
+    """Rows with columns of their own: by these a model knows the labels of all rows that it has learned from."""
+    rng = np.random.default_rng(5)
+    n, n_own = 2600, 48
+    X, y = np.zeros((n, 2 + n_own), dtype=np.float32), rng.integers(0, N_CLASSES, n)
+    X[:, :2] = rng.normal(size=(n, 2))
+    rows = rng.permutation(n)[:n_own]
+    X[rows, 2 + np.arange(n_own)] = 1
+    prepared = Standardize().fit_transform(X)
+    known = clone(model).set_params(reg=1e-4).fit(prepared, y).predict(prepared[rows])
+    assert np.mean(known == y[rows]) > 0.9
+    part, predicted = np.arange(n) % 5, np.empty(n, dtype=np.int64)
+    folds = [Fold(np.flatnonzero(part != p), np.flatnonzero(part == p)) for p in range(5)]
+    found = model.fit_path(X, y, [{"reg": 1e-4}], folds, Standardize())
+    for fold, (labels,) in zip(folds, found, strict=True):
+        predicted[fold.validation] = labels
+    chance = pytest.approx(1 / N_CLASSES, abs=3 * np.sqrt(0.25 * 0.75 / n_own))
+    assert np.mean(predicted[rows] == y[rows]) == chance
 
 
 def test_labels_open_after_the_last_fit_and_the_ledger_counts(

@@ -31,7 +31,8 @@ _ROUGH = 10.0
 
 _ROWS = 4096  # whose deviations are in memory at a time
 
-# A fold with a column that varies so many times as much as in all rows, or as little, is a problem of its own.
+# A fold with a column that varies so many times as much as in all rows, or as little, is a problem of its own: where it
+# hardly varies in the fold, the search would leave its weight as the rows that the fold is judged on have made it.
 _ALIKE = 2.0
 
 _CONSTANT = 1e-12  # share of a column's variance over all rows that rounding may leave of a constant
@@ -89,9 +90,10 @@ def fit_folds(
     fits = []
     for fold, scale in enumerate(fold_scales(X, batch.frame.centre + batch.frame.shift, parts)):
         others = [part for i, part in enumerate(parts) if i != fold]
-        divisor = scale if rescaled else np.ones_like(scale)
-        if max(scale.max(), 1 / scale.min()) > _ALIKE:
+        divisor = np.where(scale > 0, scale, 1.0) if rescaled else np.ones_like(scale)
+        if scale.max() > _ALIKE or scale.min() < 1 / _ALIKE:
             rows = np.concatenate([X[part] for part in others]) / divisor.astype(X.dtype)
+            rows[:, scale == 0] = 0  # its weight is 0, which rounding of its mean would hide
             labels = np.concatenate([y[part] for part in others])
             alone = fit_linear(rows, labels, n_classes, loss, regs, max_iter=max_iter, tol=tol, aim=aim)
             fits.append([replace(fit, coef=fit.coef / divisor) for fit in alone])
@@ -117,7 +119,8 @@ def fold_scales(X: AnyArray, centre: AnyArray, parts: Sequence[slice]) -> list[F
     Returns
     -------
     list of ndarray of float64, (d,)
-        Quotients of standard deviations; 1 where a column is constant over either.
+        Quotients of standard deviations; 0 where a column is constant over a fold's rows alone, 1 where it is over
+        all rows.
     """
     numbers = np.array([part.stop - part.start for part in parts])[:, None]
     sums, squares = np.zeros((2, len(parts), X.shape[1]))
@@ -126,8 +129,10 @@ def fold_scales(X: AnyArray, centre: AnyArray, parts: Sequence[slice]) -> list[F
             rows = X[start : min(start + _ROWS, part.stop)] - centre.astype(X.dtype)
             sums[i] += rows.sum(axis=0, dtype=np.float64)
             squares[i] += np.einsum("ij,ij->j", rows, rows, dtype=np.float64)
-    whole = squares.sum(axis=0) / len(X) - (sums.sum(axis=0) / len(X)) ** 2
+    level = squares.sum(axis=0) / len(X)
+    whole = level - (sums.sum(axis=0) / len(X)) ** 2
     left = len(X) - numbers
     variances = (squares.sum(axis=0) - squares) / left - ((sums.sum(axis=0) - sums) / left) ** 2
-    constant = variances <= _CONSTANT * np.maximum(whole, np.finfo(np.float64).tiny)
-    return list(np.sqrt(np.where(constant, 1.0, variances / np.where(whole > 0, whole, 1.0))))
+    variances[variances <= _CONSTANT * whole] = 0
+    varies = whole > _CONSTANT * level
+    return list(np.sqrt(np.where(varies, variances / np.where(varies, whole, 1.0), 1.0)))

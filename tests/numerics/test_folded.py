@@ -103,9 +103,21 @@ def test_scales_are_those_of_the_folds(rng):
         own = StandardScaler().fit(np.delete(X, part, axis=0))
         ratio = own.scale_ / whole.scale_
         if part.start == 0:
-            assert scale[4] == 1
-            ratio[4] = 1
+            ratio[4] = 0
         np.testing.assert_allclose(scale, ratio, rtol=1e-4)
+
+
+@pytest.mark.parametrize("rescaled", [False, True])
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_column_that_varies_among_the_left_out_alone_has_no_weight(name, rescaled, rng):
+    X, y = problem(rng)
+    X[:, 4] = np.arange(600) == 5
+    whole = StandardScaler().fit_transform(X) if rescaled else X
+    found = fit_folds(
+        whole, y, 3, LOSSES[name], REGS, cut(600), rescaled, max_iter=500, tol=TOLERANCE, aim=ORDER
+    )
+    for fold, fits in enumerate(found):
+        assert all((fit.coef[:, 4] == 0).all() == (fold == 0) for fit in fits)
 
 
 def test_bits_do_not_depend_on_the_number_of_threads(rng, monkeypatch):

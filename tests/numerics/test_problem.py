@@ -23,3 +23,9 @@ def test_fit_and_certificate(loss, l1_ratio, weighted, rng):
     certificate = task.certify(X, y, 0.02, fit, weights)
     assert certificate.optimality <= 1e-4
     assert (fit.coef == 0).any() == (l1_ratio > 0)
+
+
+def test_folds_share_a_fit_only_where_their_searches_go_on_from_it():
+    """With a loose tolerance a fold's model would be that of all rows, those included that it is judged on."""
+    assert Problem(SOFTMAX, 0.0, max_iter=10, tol=1e-3).shares_folds()
+    assert not Problem(SOFTMAX, 0.0, max_iter=10, tol=1e-2).shares_folds()
