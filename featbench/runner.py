@@ -246,8 +246,9 @@ class _Runner:
         return evaluate_ensemble(cell, data, members, lambda: self._enter(cell, data))
 
     def _is_made(self, cell: EnsembleCell, data: SealedDataset) -> bool:
-        """Tell whether an ensemble is there already, if all its members turn out well."""
-        key = ensemble_key(cell, data, ["ok"] * len(cell.members))
+        """Tell whether an ensemble is there already, if the members that are still to be made turn out well."""
+        there = [self._finished(member, cell_key(member, data)) for member in cell.members]
+        key = ensemble_key(cell, data, ["ok" if record is None else record["status"] for record in there])
         return not self.force and self._finished(cell, key) is not None
 
     def _finished(self, cell: Cell | EnsembleCell, key: str) -> dict[str, Any] | None:

@@ -94,6 +94,9 @@ def _best_problems(
     document: Document, path: KeyPath, best: Any, n_rows: int, *, validated: bool
 ) -> list[str]:
     place = document.where(path)
+    if n_rows < 2:
+        remedy = "Add extractors, preprocesses or classifiers."
+        return [must_be(place, "the rows", "two or more where some are to vote", n_rows, remedy)]
     if isinstance(best, bool) or not isinstance(best, int) or not 2 <= best <= n_rows:
         return [must_be(place, "best", f"an integer from 2 to {n_rows}, the rows that there are", best)]
     if not validated:

@@ -94,6 +94,12 @@ def test_what_cannot_be_is_refused(ensembles, message):
         read(ensembles)
 
 
+def test_of_one_row_there_is_no_ensemble():
+    wanted = r"e.yaml:4: ensembles\[0\].best: the rows must be two or more where some are to vote; got 1. Add extractors"
+    with pytest.raises(ConfigError, match=wanted):
+        read("[{best: 2}]", "dataset: digits\nextractor: raw\nclassifier: softmax\n")
+
+
 def test_all_that_is_wrong_is_told_at_once():
     with pytest.raises(ConfigError) as refused:
         read("[{best: 99}, {cells: [x -> y, raw -> softmax], vote: loud}]")

@@ -215,6 +215,20 @@ def test_a_member_that_was_skipped_skips_it(tmp_path: Any) -> None:
     assert run(plan(f"[{BOTH}]"), output=tmp_path / "b").records[-1]["status"] == "ok"
 
 
+def test_no_row_votes_again_for_an_ensemble_that_was_skipped(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = plan(
+        "[{cells: [raw -> softmax, hue -> svm]}]", TEXT.replace("{name: hog, cell: 4, block: 1}", "hue")
+    )
+    run(asked, output=tmp_path)
+    made: list[Any] = []
+    monkeypatch.setattr(runner, "extract", lambda *a: made.append(a))
+    again = run(asked, output=tmp_path)
+    assert made == []
+    assert again.n_reused == len(again.records)
+
+
 def test_without_validation_it_is_a_row_that_is_not_recommended(tmp_path: Any) -> None:
     text = TEXT.replace("search: {reg: [0.1, 1.0]}", "reg: 0.1").replace("{folds: 3}", "none")
     record = run(plan(f"[{BOTH}]", text), output=tmp_path).records[-1]
