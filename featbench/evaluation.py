@@ -27,7 +27,7 @@ from featbench.stats import score, top_k_accuracy
 from featbench.timing import Latency, PeakMemory, Timing, latency, measure
 from featbench.types import AnyArray, FeatureMatrix, ImageArray, Indices, Labels
 
-__all__ = ["Evaluated", "evaluate", "identity", "train_sample"]
+__all__ = ["Evaluated", "evaluate", "identity", "judged", "throughput", "train_sample"]
 
 _TRAIN_SCORED = 10_000  # training accuracy is told on so many images at the most, drawn by the seed
 _WARMUP_ROWS = 512
@@ -201,28 +201,28 @@ def _latency(pipeline: _Pipeline, data: SealedDataset) -> Latency | None:
 def _speed(n_test: int, phases: Mapping[str, Timing], delay: Latency | None) -> dict[str, Any]:
     if delay is None:
         return {"images_per_s": None, "latency_ms_p50": None, "latency_ms_p95": None}
-    seconds = sum(phases[name].seconds for name in ("transform_test", "preprocess_test", "predict"))
     return {
-        "images_per_s": n_test / seconds,
+        "images_per_s": throughput(n_test, phases),
         "latency_ms_p50": delay.p50_ms,
         "latency_ms_p95": delay.p95_ms,
         "latency_n": delay.n,
     }
 
 
+def throughput(n_test: int, phases: Mapping[str, Timing]) -> float:
+    """Return how many test images a second go from pixels to label, in one batch."""
+    return n_test / sum(phases[name].seconds for name in ("transform_test", "preprocess_test", "predict"))
+
+
 def _described(
     cell: Cell, data: SealedDataset, features: Features, outcome: Outcome, scores: Mapping[str, Any]
 ) -> dict[str, Any]:
-    n_train = len(data.train)
     shared_fit = (
         bool(features.folds) and features.extractor is not None and not features.extractor.uses_labels
     )
     return {
         **identity(cell, data),
-        "status": "ok",
-        "n_train": n_train,
-        "train_size": n_train,
-        "n_test": len(data.test_labels),
+        **judged(data, scores),
         "dim": None if features.extractor is None else int(features.train.shape[1]),
         "selection": {
             **outcome.to_json(),
@@ -231,6 +231,16 @@ def _described(
             "uses_labels": bool(features.extractor is not None and features.extractor.uses_labels),
         },
         "val_accuracy": outcome.accuracy,
+    }
+
+
+def judged(data: SealedDataset, scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a record tells of a row that has been judged: on how many images, and its scores on them."""
+    return {
+        "status": "ok",
+        "n_train": len(data.train),
+        "train_size": len(data.train),
+        "n_test": len(data.test_labels),
         "test_accuracy": scores["accuracy"],
         "test_low": scores["low"],
         "test_high": scores["high"],

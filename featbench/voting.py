@@ -19,7 +19,7 @@ from featbench.base import Classifier
 from featbench.classifiers.votes import deviation_of, votes_of
 from featbench.config import Cell, EnsembleCell
 from featbench.errors import StoreError
-from featbench.evaluation import Evaluated, identity, train_sample
+from featbench.evaluation import Evaluated, identity, judged, throughput, train_sample
 from featbench.preprocessing import make_preprocess
 from featbench.sealed import SealedDataset, Selected
 from featbench.stages import Features
@@ -166,17 +166,16 @@ def evaluate_ensemble(
     Returns
     -------
     Evaluated
-        Its times are sums of the members', as `featbench.report` tells them; what members share counts once.
+        Its times are sums of the members', as docs/results.md tells them; what members share counts once.
     """
     peak = PeakMemory()
-    n_classes = len(data.classes)
     validated = _validated(members, data.train.labels)
     chosen = {} if cell.ensemble.best is None else {"members": "; ".join(m.cell.label for m in members)}
     selected = Selected(chosen)
     mean = np.mean([member.votes.test for member in members], axis=0)
     refitted = selected.refit(lambda _: np.argmax(mean, axis=1))
     truth = data.test_labels.open(refitted, enter)
-    scores = score(truth, refitted.predictions, n_classes, data.test_groups)
+    scores = score(truth, refitted.predictions, len(data.classes), data.test_groups)
     sampled = data.train.labels[train_sample(len(data.train), cell.seed)]
     on_train = np.argmax(np.sum([member.votes.train for member in members], axis=0), axis=1)
     records = [member.record for member in members]
@@ -184,28 +183,12 @@ def evaluate_ensemble(
     record = {
         **identity(cell, data),
         **EnsembleCell(cell.ensemble, tuple(member.cell for member in members)).columns(),
-        "status": "ok",
-        "n_train": len(data.train),
-        "train_size": len(data.train),
-        "n_test": len(truth),
+        **judged(data, scores),
         "dim": _once(members, lambda member: member.record["dim"]),
-        "selection": {
-            "candidates": [chosen],
-            "scores": [validated],
-            "chosen": 0,
-            "parameters": chosen,
-            "members": [{"cell_id": r["cell_id"], "label": r["label"]} for r in records],
-            "folds": len(validated),
-            "shared_fit": any(r["selection"]["shared_fit"] for r in records),
-            "uses_labels": any(r["selection"]["uses_labels"] for r in records),
-        },
+        "selection": _selection(members, chosen, validated),
         "val_accuracy": float(np.mean(validated)) if validated else None,
         "train_accuracy": float(np.mean(on_train == sampled)),
-        "test_accuracy": scores["accuracy"],
-        "test_low": scores["low"],
-        "test_high": scores["high"],
-        "scores": {k: v for k, v in scores.items() if k not in ("accuracy", "low", "high")},
-        "top5_accuracy": top_k_accuracy(truth, mean) if n_classes > 5 else None,
+        "top5_accuracy": top_k_accuracy(truth, mean) if len(data.classes) > 5 else None,
         "phases": {name: timing.to_json() for name, timing in phases.items()},
         **_speed(records, len(truth), phases),
         "peak_rss_mb": max(peak.megabytes(), *(r["peak_rss_mb"] for r in records)),
@@ -213,6 +196,23 @@ def evaluate_ensemble(
         "warnings": [],
     }
     return Evaluated(record, {"predictions": refitted.predictions, "truth": truth})
+
+
+def _selection(
+    members: Sequence[Member], chosen: Mapping[str, Any], validated: Sequence[float]
+) -> dict[str, Any]:
+    """Return what a record tells of selection: the one candidate, its accuracy on each fold, and the members."""
+    records = [member.record for member in members]
+    return {
+        "candidates": [chosen],
+        "scores": [validated],
+        "chosen": 0,
+        "parameters": chosen,
+        "members": [{"cell_id": r["cell_id"], "label": r["label"]} for r in records],
+        "folds": len(validated),
+        "shared_fit": any(r["selection"]["shared_fit"] for r in records),
+        "uses_labels": any(r["selection"]["uses_labels"] for r in records),
+    }
 
 
 def _validated(members: Sequence[Member], labels: Labels) -> list[float]:
@@ -257,9 +257,8 @@ def _phases(members: Sequence[Member]) -> dict[str, Timing]:
 def _speed(
     records: Sequence[Mapping[str, Any]], n_test: int, phases: Mapping[str, Timing]
 ) -> dict[str, float]:
-    seconds = sum(phases[name].seconds for name in ("transform_test", "preprocess_test", "predict"))
     return {
-        "images_per_s": n_test / seconds,
+        "images_per_s": throughput(n_test, phases),
         "latency_ms_p50": sum(r["latency_ms_p50"] for r in records),
         "latency_ms_p95": sum(r["latency_ms_p95"] for r in records),
         "latency_n": min(r["latency_n"] for r in records),
