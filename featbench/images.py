@@ -7,7 +7,7 @@ decodes its images when they are read. A list holds images whose sizes may diffe
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,10 +19,12 @@ from featbench.types import ImageArray, Indices
 __all__ = [
     "ImageBatch",
     "ImageSource",
+    "augmented",
     "by_shape",
     "check_images",
     "check_sizes",
     "chunks",
+    "cropped",
     "image_shape",
     "mirrored",
     "take",
@@ -85,6 +87,75 @@ def mirrored(images: ImageBatch) -> ImageBatch:
     if isinstance(images, ImageSource):
         return _Mirrored(images)
     return np.ascontiguousarray(images[:, :, ::-1])
+
+
+# Pixels by which a crop is shifted at most, up or down and to the sides.
+_SHIFT = 4
+
+
+class _Cropped(ImageSource):
+    """Another source's images, each shifted by its own offset."""
+
+    def __init__(self, source: ImageSource, offsets: Indices) -> None:
+        self.image_shape = source.image_shape
+        self._source, self._offsets = source, offsets
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def read(self, indices: Indices) -> ImageArray:
+        return _shifted(self._source.read(indices), self._offsets[indices])
+
+
+def cropped(images: ImageBatch, seed: int | Sequence[int]) -> ImageBatch:
+    """Return of each image, padded by 4 pixels, a random part of its size: shifted by up to 4 pixels.
+
+    Parameters
+    ----------
+    images : ImageBatch
+    seed : int or sequence of int
+        Draws the shifts. That of an image depends on it and on the image's position alone.
+
+    Returns
+    -------
+    ImageBatch
+        A copy of an array, a view of a source. What was outside is reflected about the outermost pixels.
+    """
+    offsets = np.random.default_rng(seed).integers(0, 2 * _SHIFT + 1, (len(images), 2))
+    return _Cropped(images, offsets) if isinstance(images, ImageSource) else _shifted(images, offsets)
+
+
+def _shifted(images: ImageArray, offsets: Indices) -> ImageArray:
+    """Return the parts that begin at some row and column, ``(n, 2)``, of the padded images."""
+    # Which pixel stands where in a padded line, and from there in the part.
+    rows, cols = (
+        np.pad(np.arange(extent), _SHIFT, mode="reflect")[first[:, None] + np.arange(extent)]
+        for extent, first in zip(images.shape[1:3], offsets.T, strict=True)
+    )
+    parts: ImageArray = images[np.arange(len(images))[:, None, None], rows[:, :, None], cols[:, None, :]]
+    return parts
+
+
+def augmented(images: ImageBatch, how: str, seed: int) -> list[ImageBatch]:
+    """Return training images and what joins them to learn from; each batch in the order of the first.
+
+    Parameters
+    ----------
+    images : ImageBatch
+    how : {"none", "flip", "crops", "flip_crops"}
+        The images alone; with their mirror images; with one random crop of each; with their mirror images, and one
+        crop of each and of its mirror image.
+    seed : int
+        Draws the crops.
+
+    Returns
+    -------
+    list of ImageBatch
+        One, two, two or four, the images themselves first.
+    """
+    whole = [images, mirrored(images)] if how.startswith("flip") else [images]
+    crops = [cropped(batch, [seed, i]) for i, batch in enumerate(whole)] if how.endswith("crops") else []
+    return whole + crops
 
 
 def take(images: ImageBatch, indices: Indices) -> ImageBatch:

@@ -17,7 +17,7 @@ from featbench.datasets import open_dataset
 from featbench.datasets.splitting import outer_splits
 from featbench.datasets.summary import summarize
 from featbench.errors import InputError
-from featbench.images import ImageBatch, image_shape, mirrored, take
+from featbench.images import ImageBatch, augmented, image_shape, take
 from featbench.sealed import SealedDataset, seal
 from featbench.selection import make_folds
 from featbench.spill import transform_all
@@ -44,8 +44,8 @@ class Features:
     extractor : Extractor or None
         Fitted on all training images; None for the rows of chance and majority.
     train, test : ndarray, (n, d)
-        Of the extractor's dtype. Training rows are those of the images and then, with ``augment: flip``,
-        those of the mirrored images in the same order.
+        Of the extractor's dtype. Training rows are those of the images and then, copy after copy in the same order,
+        those of what `augment` joins to them.
     labels : ndarray of int64, (n,)
         Of `train`.
     selection_rows, selection_labels : ndarray
@@ -149,18 +149,18 @@ def extract(
         warnings.simplefilter("always")
         phases: dict[str, Timing] = {}
         _, phases["warmup_extractor"] = measure(lambda: _warm_up(extractor, data.train.images, labels))
-        flip = component.augment == "flip"
-        fitted, train, test = _run(extractor, data, phases, repeats, flip, scratch)
+        batches = augmented(data.train.images, component.augment, seed)
+        fitted, train, test = _run(extractor, data, batches, phases, repeats, scratch)
         if extractor.uses_labels and selection != "none":
             folds = make_folds(labels, groups, _held_out(selection), seed)
             judged = [folds[0].validation]
-            selection_rows, selection_labels, folds = _unseen(extractor, data, folds[0], flip, scratch)
+            selection_rows, selection_labels, folds = _unseen(extractor, data, batches, folds[0], scratch)
         else:
             folds = make_folds(labels, groups, selection, seed)
             judged = [fold.validation for fold in folds]
-            if flip:
-                # A mirrored image stands where its original does: to learn from, or nowhere.
-                folds = [Fold(np.concatenate([f.train, f.train + len(labels)]), f.validation) for f in folds]
+            # What an image was made into stands where it does: to learn from, or nowhere.
+            copies = len(labels) * np.arange(len(batches))[:, None]
+            folds = [Fold((copies + fold.train).ravel(), fold.validation) for fold in folds]
             selection_rows, selection_labels = train, np.resize(labels, len(train))
     for timing in phases.values():
         timing.shared = True
@@ -182,28 +182,21 @@ def _warm_up(extractor: Extractor, images: ImageBatch, labels: Labels) -> None:
 def _run(
     extractor: Extractor,
     data: SealedDataset,
+    batches: list[ImageBatch],
     phases: dict[str, Timing],
     repeats: int,
-    flip: bool,
     scratch: Path | None,
 ) -> tuple[Extractor, FeatureMatrix, FeatureMatrix]:
     fresh = iter([clone(extractor) for _ in range(repeats)])
     images, labels = data.train.images, data.train.labels
     fitted, phases["fit_extractor"] = measure(lambda: next(fresh).fit(images, labels), repeats)
-    train, phases["transform_train"] = measure(
-        lambda: transform_all(fitted, _augmented(images, flip), scratch), repeats
-    )
+    train, phases["transform_train"] = measure(lambda: transform_all(fitted, batches, scratch), repeats)
     test, phases["transform_test"] = measure(
         lambda: transform_all(fitted, [data.test_images], scratch), repeats
     )
     for name, features in (("training", train), ("test", test)):
         check_features(features, type(fitted).__name__, name, fitted.feature_dtype)
     return fitted, train, test
-
-
-def _augmented(images: ImageBatch, flip: bool) -> list[ImageBatch]:
-    """Return the images, and with `flip` after them the mirrored images."""
-    return [images, mirrored(images)] if flip else [images]
 
 
 def check_features(features: Any, extractor: str, part: str, dtype: np.dtype[Any]) -> None:
@@ -235,13 +228,13 @@ def _held_out(selection: Folds | Holdout | str) -> Holdout:
 
 
 def _unseen(
-    extractor: Extractor, data: SealedDataset, fold: Fold, flip: bool, scratch: Path | None
+    extractor: Extractor, data: SealedDataset, batches: list[ImageBatch], fold: Fold, scratch: Path | None
 ) -> tuple[FeatureMatrix, Labels, list[Fold]]:
     """Features for selection by an extractor that learned from `fold.train` alone."""
     labels = data.train.labels
-    train, validation = (take(data.train.images, rows) for rows in (fold.train, fold.validation))
-    learned = clone(extractor).fit(train, labels[fold.train])
-    X = transform_all(learned, [*_augmented(train, flip), validation], scratch)
+    train = [take(batch, fold.train) for batch in batches]
+    learned = clone(extractor).fit(train[0], labels[fold.train])
+    X = transform_all(learned, [*train, take(data.train.images, fold.validation)], scratch)
     n = len(X) - len(fold.validation)
     y = np.concatenate([np.resize(labels[fold.train], n), labels[fold.validation]])
     return X, y, [Fold(np.arange(n), np.arange(n, len(y)))]

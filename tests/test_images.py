@@ -7,10 +7,12 @@ from featbench.errors import InputError
 from featbench.extractors import HueHistogram
 from featbench.images import (
     ImageSource,
+    augmented,
     by_shape,
     check_images,
     check_sizes,
     chunks,
+    cropped,
     image_shape,
     mirrored,
     take,
@@ -81,6 +83,63 @@ def test_mirrored_images_are_exchanged_left_and_right() -> None:
     assert isinstance(source, ImageSource)
     assert (len(source), source.image_shape) == (4, (2, 2))
     np.testing.assert_array_equal(source.read(np.array([3])), Counting(4).read(np.array([3])))
+
+
+@pytest.mark.parametrize("shape", [(9, 11, 3), (9, 11), (3, 2, 3), (1, 1)])
+def test_crops_are_parts_of_the_reflected_image(shape: tuple[int, ...], rng: np.random.Generator) -> None:
+    images = rng.integers(0, 256, (200, *shape), dtype=np.uint8)
+    made = cropped(images, 5)
+    assert isinstance(made, np.ndarray)
+    assert (made.dtype, made.shape, made.flags.c_contiguous) == (np.uint8, images.shape, True)
+    shifts = np.random.default_rng(5).integers(0, 9, (200, 2))
+    margins = ((4, 4), (4, 4), (0, 0))[: len(shape)]
+    for image, part, (row, col) in zip(images, made, shifts, strict=True):
+        padded = np.pad(image, margins, mode="reflect")
+        np.testing.assert_array_equal(part, padded[row : row + shape[0], col : col + shape[1]])
+    assert set(shifts[:, 0]) == set(shifts[:, 1]) == set(range(9)), "all shifts, and none beyond, are drawn"
+
+
+def test_a_crop_depends_on_the_seed_and_the_image_s_position_alone(rng: np.random.Generator) -> None:
+    images = rng.integers(0, 256, (50, 8, 8, 3), dtype=np.uint8)
+    made = cropped(images, [1, 0])
+    np.testing.assert_array_equal(cropped(images[:20], [1, 0]), made[:20])
+    assert not np.array_equal(cropped(images, [1, 1]), made)
+    assert not np.array_equal(cropped(images, [2, 0]), made)
+    source = cropped(Stored(images), [1, 0])
+    assert isinstance(source, ImageSource)
+    assert (len(source), source.image_shape) == (50, (8, 8, 3))
+    np.testing.assert_array_equal(source.read(np.array([30, 7, 7])), made[[30, 7, 7]])  # type: ignore[index]
+
+
+class Stored(ImageSource):
+    """An array that is read as it is asked for."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self.image_shape, self.images = images.shape[1:], images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        return self.images[indices]
+
+
+@pytest.mark.parametrize(("how", "copies"), [("none", 1), ("flip", 2), ("crops", 2), ("flip_crops", 4)])
+def test_what_joins_training_images(how: str, copies: int, rng: np.random.Generator) -> None:
+    images = rng.integers(0, 256, (30, 8, 8, 3), dtype=np.uint8)
+    batches = augmented(images, how, 3)
+    assert len(batches) == copies
+    assert batches[0] is images
+    if how.startswith("flip"):
+        np.testing.assert_array_equal(batches[1], images[:, :, ::-1])
+    if how.endswith("crops"):
+        np.testing.assert_array_equal(batches[copies // 2], cropped(images, [3, 0]))
+    if how == "flip_crops":
+        np.testing.assert_array_equal(batches[3], cropped(images[:, :, ::-1], [3, 1]))
+    lazily = augmented(Stored(images), how, 3)
+    for batch, view in zip(batches, lazily, strict=True):
+        assert isinstance(view, ImageSource)
+        np.testing.assert_array_equal(view.read(np.arange(30)), batch)
 
 
 def test_sizes_may_differ_where_they_are_allowed_to(rng: np.random.Generator) -> None:

@@ -30,8 +30,9 @@ __all__ = [
     "read_component",
 ]
 
-# What may be done to training images: nothing, or each is joined by its mirror image.
-AUGMENTS = ("none", "flip")
+# What may join training images, as `featbench.images.augmented` makes it, and how labels tell it.
+_TOLD = {"none": "", "flip": " + flips", "crops": " + crops", "flip_crops": " + flips + crops"}
+AUGMENTS = tuple(_TOLD)
 
 TABLES: dict[str, PluginTable] = {
     "dataset": DATASETS,
@@ -89,14 +90,14 @@ class Component:
         label = f"{label}({', '.join(told)})" if told else label
         if hasattr(self.cls, "written_label"):
             label = self.cls.written_label(self.params)
-        label = label if self.augment == "none" else f"{label} + flips"
+        label += _TOLD[self.augment]
         return " → ".join([label, *(step.label for step in self.maps)])
 
     @property
     def short(self) -> str:
         """The label without parameters."""
         short = " & ".join(part.short for part in self.parts) or self.name
-        short = short if self.augment == "none" else f"{short} + flips"
+        short += _TOLD[self.augment]
         return " → ".join([short, *(step.short for step in self.maps)])
 
     @property

@@ -58,13 +58,13 @@ seeds: [0, 1]
 
 MAPPED = """{
   concat: [{name: hog, cell: 4, maps: [power, {name: pca, components: 8, whiten: true}]}, hue],
-  scale: none, maps: [{name: fourier, gamma: 0.5}], augment: flip }"""
+  scale: none, maps: [{name: fourier, gamma: 0.5}], augment: flip_crops }"""
 
 
 def test_maps_follow_an_extractor_a_part_or_a_concatenation() -> None:
     mapped = read(BASE.replace("{name: hog, cell: 8}", MAPPED)).extractors[0]
     assert mapped.label == (
-        "((hog(cell=4) → power → pca(components=8, whiten=true)) & hue)(scale=none) + flips → fourier(gamma=0.5)"
+        "((hog(cell=4) → power → pca(components=8, whiten=true)) & hue)(scale=none) + flips + crops → fourier(gamma=0.5)"
     )
     built = mapped.build(seed=7)
     assert repr(built) == (
@@ -124,7 +124,7 @@ def test_set_reaches_into_maps() -> None:
         (("extractor: {name: hog, cell: 8}", "extractor: {concat: [hog, {name: hue, bin: 3}]}"), "Did you mean 'bins'?"),
         (("extractor: {name: hog, cell: 8}", "extractor: {concat: [hog, hue], scale: big}"), "extractor.scale: must be"),
         (("extractor: {name: hog, cell: 8}", "extractor: {concat: [hog, hue], scal: none}"), "Did you mean 'scale'?"),
-        (("extractor: {name: hog, cell: 8}", "extractor: {name: hog, augment: flips}"), "augment must be one of none, flip; got 'flips'"),
+        (("extractor: {name: hog, cell: 8}", "extractor: {name: hog, augment: flips}"), "augment must be one of none, flip, crops, flip_crops; got 'flips'"),
         (("extractor: {name: hog, cell: 8}", "extractor: {name: hog, augment: [flip]}"), "augment must be one of none, flip"),
         (("extractor: {name: hog, cell: 8}", "extractor: {concat: [{name: hog, augment: flip}, hue]}"), "Write it beside 'concat'"),
         (("extractor: {name: hog, cell: 8}", "extractors: [hog, hog]"), "different from each other"),
