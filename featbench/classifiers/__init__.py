@@ -8,6 +8,7 @@ from featbench.plugins import PluginTable
 
 if TYPE_CHECKING:
     from featbench.classifiers.baseline import Chance, Majority
+    from featbench.classifiers.bottleneck import Bottleneck
     from featbench.classifiers.ensemble import Ensemble
     from featbench.classifiers.knn import KNN
     from featbench.classifiers.mlp import MLP
@@ -22,6 +23,7 @@ __all__ = [
     "KNN",
     "MLP",
     "SVM",
+    "Bottleneck",
     "Chance",
     "Ensemble",
     "GradientDescent",
@@ -40,6 +42,7 @@ CLASSIFIERS = PluginTable(
         "sgd": "featbench.classifiers.sgd:GradientDescent",
         "random_search": "featbench.classifiers.random_search:RandomSearch",
         "mlp": "featbench.classifiers.mlp:MLP",
+        "bottleneck": "featbench.classifiers.bottleneck:Bottleneck",
         "sklearn": "featbench.classifiers.scikit:ScikitClassifier",
         "ensemble": "featbench.classifiers.ensemble:Ensemble",
         "chance": "featbench.classifiers.baseline:Chance",

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from scipy.special import softmax as shares
-from sklearn.exceptions import ConvergenceWarning
 
-from featbench.base import Classifier
-from featbench.classifiers.inputs import new_rows, training_rows
+from featbench.classifiers.inputs import new_rows
+from featbench.classifiers.network import Network
 from featbench.classifiers.two_layer import Layers, he_initial, objective, scores
-from featbench.errors import InputError, Shown, must_be
-from featbench.numerics.blas import serial_blas
-from featbench.numerics.first_order import RULES, Memory, decayed
-from featbench.numerics.minibatches import minibatches
 from featbench.parameters import Bounds
 from featbench.types import AnyArray, Float64Array, Labels
 
@@ -25,7 +19,7 @@ __all__ = ["MLP"]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class MLP(Classifier):
+class MLP(Network):
     """Two-layer network: affine, ReLU, affine, softmax.
 
     Minimizes the mean cross-entropy plus ``reg / 2 · (‖W₁‖² + ‖W₂‖²)``, the biases left out, by minibatch descent
@@ -107,90 +101,23 @@ class MLP(Classifier):
 
     default_search: ClassVar[Mapping[str, Sequence[Any]]] = {"reg": [1e-4, 1e-3, 1e-2]}
 
-    def fit(self, X: AnyArray, y: AnyArray) -> Self:
-        """Train from new weights.
+    def _first_point(self, dtype: np.dtype[Any]) -> AnyArray:
+        return he_initial(*self._sizes, dtype, np.random.default_rng(self.random_state))
 
-        Parameters
-        ----------
-        X : array-like, (n, d)
-            Finite numbers.
-        y : array-like, (n,)
-            Labels of at least two classes.
+    def _cost(
+        self, point: AnyArray, X: AnyArray, codes: Labels, rng: np.random.Generator | None
+    ) -> tuple[float, AnyArray]:
+        kept = None if rng is None else self._kept(len(X), point.dtype, rng)
+        return objective(point, self._sizes, X, codes, self.reg, kept)
 
-        Returns
-        -------
-        MLP
-            Itself.
-
-        Raises
-        ------
-        InputError
-            Bad parameters, rows or labels; rows so large that the first cost overflows.
-
-        Warns
-        -----
-        ConvergenceWarning
-            The training diverged; says where, and what to do.
-        """
-        X, self.classes_, codes = training_rows(self, X, y, least_classes=2)
-        dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
-        sizes = X.shape[1], self.hidden, len(self.classes_)
-        point = he_initial(*sizes, dtype, np.random.default_rng(self.random_state))
-        self.n_iter_, self.diverged_ = 0, False
-        # One thread: the rows of a minibatch are spread over the cores already.
-        with serial_blas(), np.errstate(over="ignore", invalid="ignore"):
-            self.loss_curve_ = np.array([self._first_cost(point, sizes, X, codes)])
-            memory: Memory = {}
-            for _ in range(self.epochs):
-                last = point.copy()
-                cost = self._pass(point, sizes, X, codes, memory)
-                self.loss_curve_ = np.append(self.loss_curve_, cost)
-                if not (np.isfinite(cost) and np.isfinite(point).all()):
-                    self._give_up()
-                    point = last
-                    break
-                self.n_iter_ += 1
-        layers = Layers.of(point, *sizes)
+    def _keep(self, point: AnyArray) -> None:
+        layers = Layers.of(point, *self._sizes)
         self.coefs_ = [layers.W1.copy(), layers.W2.copy()]
         self.intercepts_ = [layers.b1.copy(), layers.b2.copy()]
-        return self
 
-    def _first_cost(self, point: AnyArray, sizes: tuple[int, int, int], X: AnyArray, codes: Labels) -> float:
-        few = slice(0, self._batch_rows(len(X)))
-        cost, _ = objective(point, sizes, X[few].astype(point.dtype, copy=False), codes[few], self.reg)
-        if not np.isfinite(cost):
-            peak = max(float(X.max()), -float(X.min()))
-            remedy = "Scale the features; standardize does."
-            got = Shown(f"values up to {peak:.3g}")
-            raise InputError(must_be("MLP", "X", f"small enough for sums in {point.dtype}", got, remedy))
-        return cost
-
-    def _pass(
-        self, point: AnyArray, sizes: tuple[int, int, int], X: AnyArray, codes: Labels, memory: Memory
-    ) -> float:
-        """Step once for each minibatch, in place, and return the mean cost; broken off where it is no number."""
-        rng = np.random.default_rng([self.random_state, 1 + self.n_iter_])
-        rule = RULES[self.method]
-        options = {"mu": self.momentum} if self.method in ("momentum", "nesterov") else {}
-        summed, done = 0.0, 0
-        for batch, rows in minibatches(X, self._batch_rows(len(X)), rng):
-            kept = self._kept(len(rows), point.dtype, rng)
-            cost, gradient = objective(
-                point, sizes, batch.astype(point.dtype, copy=False), codes[rows], self.reg, kept
-            )
-            summed += cost * len(rows)
-            if not np.isfinite(cost):
-                return cost
-            rate = decayed(
-                self.learning_rate, self.decay, self.n_iter_ + done / len(X),
-                epochs=self.epochs, factor=self.decay_factor, every=self.decay_epochs,
-            )  # fmt: skip
-            rule(point, gradient, rate, memory, **options)
-            done += len(rows)
-        return summed / len(X)
-
-    def _batch_rows(self, n: int) -> int:
-        return self.batch_size or min(256, max(16, n // 100))
+    @property
+    def _sizes(self) -> tuple[int, int, int]:
+        return self.n_features_in_, self.hidden, len(self.classes_)
 
     def _kept(self, n: int, dtype: np.dtype[Any], rng: np.random.Generator) -> AnyArray | None:
         """Draw which hidden units are kept; those that are count for as much more."""
@@ -198,16 +125,6 @@ class MLP(Classifier):
             return None
         kept = rng.random((n, self.hidden), dtype=np.float32) >= self.dropout
         return kept * dtype.type(1 / (1 - self.dropout))  # type: ignore[no-any-return]
-
-    def _give_up(self) -> None:
-        self.diverged_ = True
-        warnings.warn(
-            f"MLP with method = {self.method!r} and learning_rate = {self.learning_rate:g} diverged in epoch "
-            f"{self.n_iter_ + 1} of {self.epochs}: the cost is no number any more. The model is that of the epoch "
-            "before. Lower learning_rate (a third, a tenth), or standardize the features.",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
 
     def decision_function(self, X: AnyArray) -> Float64Array:
         """Return the scores of each row.

@@ -14,14 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from featbench.numerics.losses import softmax
-from featbench.numerics.threads import spread
+from featbench.numerics.row_parts import mean_over_rows
 from featbench.types import AnyArray, Float64Array, Labels
 
 __all__ = ["Layers", "he_initial", "objective", "scores"]
 
-# Rows of a minibatch that one thread takes; the gradient is summed over such parts in their order, so that
-# it does not depend on how many threads there are.
-_PART = 128
 _ROWS = 1024
 
 
@@ -93,27 +90,18 @@ def objective(
     gradient : ndarray, like `point`
     """
     layers = Layers.of(point, *sizes)
-    n_parts = -(-len(X) // _PART)
-    gradients = np.empty((n_parts, len(point)), dtype=point.dtype)
-    losses = np.empty(n_parts)
 
-    def work(first: int, last: int) -> None:
-        for part in range(first, last):
-            rows = slice(part * _PART, (part + 1) * _PART)
-            into = Layers.of(gradients[part], *sizes)
-            losses[part] = _backward(layers, X[rows], y[rows], None if kept is None else kept[rows], into)
+    def backward(rows: slice, into: AnyArray) -> float:
+        kept_here = None if kept is None else kept[rows]
+        return _backward(layers, X[rows], y[rows], kept_here, Layers.of(into, *sizes))
 
-    spread(work, n_parts)
-    gradient = gradients[0]
-    for part in gradients[1:]:
-        gradient += part
-    gradient /= len(X)
+    loss, gradient = mean_over_rows(backward, len(X), point)
     penalty = 0.0
     into = Layers.of(gradient, *sizes)
     for weights, slope in ((layers.W1, into.W1), (layers.W2, into.W2)):
         penalty += float(np.vdot(weights, weights))
         slope += reg * weights
-    return float(losses.sum()) / len(X) + reg / 2 * penalty, gradient
+    return loss + reg / 2 * penalty, gradient
 
 
 def _backward(layers: Layers, X: AnyArray, y: Labels, kept: AnyArray | None, into: Layers) -> float:

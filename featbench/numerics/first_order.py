@@ -36,8 +36,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
-
+from featbench.numerics.namespace import namespace
 from featbench.types import Float64Array
 
 __all__ = [
@@ -64,6 +63,7 @@ def sgd(point: Float64Array, gradient: Float64Array, rate: float, memory: Memory
     Parameters
     ----------
     point, gradient : ndarray of float64, one shape
+        Or of float32, or tensors: steps are in the arrays' own library and precision.
     rate : float
         Learning rate.
     memory : dict
@@ -76,7 +76,7 @@ def momentum(
     point: Float64Array, gradient: Float64Array, rate: float, memory: Memory, *, mu: float = 0.9
 ) -> None:
     """Step with a velocity that keeps the share `mu` of itself; parameters as of `sgd`."""
-    velocity = memory.setdefault("velocity", np.zeros_like(point))
+    velocity = memory.setdefault("velocity", namespace(point).zeros_like(point))
     velocity *= mu
     velocity -= rate * gradient
     point += velocity
@@ -86,7 +86,7 @@ def nesterov(
     point: Float64Array, gradient: Float64Array, rate: float, memory: Memory, *, mu: float = 0.9
 ) -> None:
     """Step as `momentum`, the gradient being that of the place where the velocity leads."""
-    velocity = memory.setdefault("velocity", np.zeros_like(point))
+    velocity = memory.setdefault("velocity", namespace(point).zeros_like(point))
     point -= mu * velocity
     velocity *= mu
     velocity -= rate * gradient
@@ -95,19 +95,19 @@ def nesterov(
 
 def adagrad(point: Float64Array, gradient: Float64Array, rate: float, memory: Memory) -> None:
     """Divide each coordinate's step by the root of its summed squared gradients; parameters as of `sgd`."""
-    squares = memory.setdefault("squares", np.zeros_like(point))
+    squares = memory.setdefault("squares", namespace(point).zeros_like(point))
     squares += gradient**2
-    point -= rate * gradient / (np.sqrt(squares) + _EPSILON)
+    point -= rate * gradient / (namespace(point).sqrt(squares) + _EPSILON)
 
 
 def rmsprop(
     point: Float64Array, gradient: Float64Array, rate: float, memory: Memory, *, keep: float = 0.99
 ) -> None:
     """Step as `adagrad`, but the sum leaks: each step keeps the share `keep` of it."""
-    squares = memory.setdefault("squares", np.zeros_like(point))
+    squares = memory.setdefault("squares", namespace(point).zeros_like(point))
     squares *= keep
     squares += (1 - keep) * gradient**2
-    point -= rate * gradient / (np.sqrt(squares) + _EPSILON)
+    point -= rate * gradient / (namespace(point).sqrt(squares) + _EPSILON)
 
 
 def adam(
@@ -120,14 +120,14 @@ def adam(
     keep_squares: float = 0.999,
 ) -> None:
     """Step by leaking means of the gradient and of its square, both freed of their start at 0."""
-    mean = memory.setdefault("mean", np.zeros_like(point))
-    squares = memory.setdefault("squares", np.zeros_like(point))
+    mean = memory.setdefault("mean", namespace(point).zeros_like(point))
+    squares = memory.setdefault("squares", namespace(point).zeros_like(point))
     memory["steps"] = steps = memory.get("steps", 0) + 1
     mean *= keep_mean
     mean += (1 - keep_mean) * gradient
     squares *= keep_squares
     squares += (1 - keep_squares) * gradient**2
-    root = np.sqrt(squares / (1 - keep_squares**steps)) + _EPSILON
+    root = namespace(point).sqrt(squares / (1 - keep_squares**steps)) + _EPSILON
     point -= rate / (1 - keep_mean**steps) * mean / root
 
 

@@ -23,6 +23,7 @@ SMALL = {
     ],
     "softmax": [{"reg": 0.1}, {"penalty": "l1", "reg": 0.1}],
     "mlp": [{"hidden": 8, "epochs": 5}],
+    "bottleneck": [{"cells": 2, "channels": 4, "epochs": 5}],
     "ensemble": [
         {"members": ["softmax", "majority"]},
         {"members": ["svm", {"name": "knn", "n_neighbors": 1}], "vote": "hard"},

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from featbench.classifiers import CLASSIFIERS, KNN, MLP, SVM, Ensemble, Softmax
+from featbench.classifiers import CLASSIFIERS, KNN, MLP, SVM, Bottleneck, Ensemble, Softmax
 from featbench.testing import check_classifier
 
 VARIANTS = {
@@ -25,6 +25,7 @@ VARIANTS = {
     ],
     "softmax": [{}, {"penalty": "elastic_net"}],
     "mlp": [{"hidden": 32}, {"method": "momentum", "dropout": 0.0, "learning_rate": 0.1}],
+    "bottleneck": [{"cells": 2, "channels": 8}, {"cells": 3, "method": "adam", "learning_rate": 0.01}],
     "ensemble": [
         {"members": ["softmax", {"name": "svm", "reg": 1.0}]},
         {
@@ -56,7 +57,16 @@ def test_classifier_keeps_the_laws(name, parameters):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # some checks allow few steps
 @parametrize_with_checks(
-    [KNN(), KNN(metric="l1"), SVM(), SVM(loss="one_vs_rest"), Softmax(), MLP(), Ensemble()]
+    [
+        KNN(),
+        KNN(metric="l1"),
+        SVM(),
+        SVM(loss="one_vs_rest"),
+        Softmax(),
+        MLP(),
+        Bottleneck(cells=1),
+        Ensemble(),
+    ]
 )
 def test_scikit_learn_check_estimator(estimator, check):
     check(estimator)

@@ -43,10 +43,10 @@ def test_a_run_stands_for_its_recommended_row(digits_run, tmp_path):
     assert done.manifest["made_from"]["cell"] == best["cell_id"]
 
 
-def test_flips_maps_and_parts_are_made_again(tmp_path):
+def test_flips_crops_maps_and_parts_are_made_again(tmp_path):
     text = """\
 dataset: {name: digits, test_size: 0.5}
-extractor: {concat: [{name: raw, size: 4}, {name: hog, cell: 4}], maps: [{name: power}], augment: flip}
+extractor: {concat: [{name: raw, size: 4}, {name: hog, cell: 4}], maps: [{name: power}], augment: flip_crops}
 classifier: {name: knn, n_neighbors: 1}
 splits: 2
 seeds: [3]
@@ -57,7 +57,7 @@ timing: {repeats: 1}
     for cell in (root / "cells").glob("*-knn-*.json"):
         done = export(cell, tmp_path / cell.stem)
         assert done.manifest["made_from"]["split"] in (0, 1)
-        assert load(done.folder).classifier.X_.shape[0] == 2 * done.manifest["n_train"]
+        assert load(done.folder).classifier.X_.shape[0] == 4 * done.manifest["n_train"]
     with pytest.raises(ConfigError, match="no row was validated, so none is recommended"):
         export(root, tmp_path / "other")
 
@@ -153,6 +153,7 @@ EXPORTED = {
     "svm": "{name: svm, loss: crammer_singer, hinge: plain, reg: 0.1}",
     "softmax": "{name: softmax, penalty: elastic_net, reg: 0.1}",
     "mlp": "{name: mlp, hidden: 8, epochs: 2, reg: 0.01}",
+    "bottleneck": "{name: bottleneck, cells: 4, channels: 8, epochs: 2, reg: 0.01}",
     "ensemble": "{name: ensemble, members: [{name: svm, reg: 0.1}, {name: sgd, epochs: 1}], vote: hard}",
     "sgd": "{name: sgd, epochs: 1, learning_rate: 1e-3}",
     "random_search": "{name: random_search, tries: 20}",

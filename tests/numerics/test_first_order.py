@@ -105,3 +105,14 @@ def test_rates_are_torchs_schedules(decay):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it misses the optimizer's own step
             schedule.step()
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_tensors_step_as_arrays_do(name, rng):
+    start, gradients = rng.normal(size=5), rng.normal(size=(4, 5))
+    point, moved, memory, other = start.copy(), torch.tensor(start), {}, {}
+    for gradient in gradients:
+        RULES[name](point, gradient, 0.1, memory)
+        RULES[name](moved, torch.tensor(gradient), 0.1, other)
+    np.testing.assert_allclose(moved.numpy(), point, rtol=ROUNDING)
+    assert all(isinstance(value, (torch.Tensor, int)) for value in other.values())
