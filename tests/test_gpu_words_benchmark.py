@@ -28,6 +28,8 @@ def test_it_runs_and_equals_the_processor(gpu_words, cifar10_root, capsys, monke
     assert told.startswith("torch on the processor, torch 2.")
     assert "TF32 off" in told
     assert "patches: least squares" in told
+    assert "patches, 30 words, 16 cells, flip, Bottleneck(batch_size=128, cells=16" in told
+    assert "% of 10 test images; features" in told
 
 
 def test_least_squares_are_numpys(gpu_words, rng):
