@@ -51,6 +51,7 @@ _SHARE = (
     "than as it is"
 )
 _LINEAR = "preprocess: standardize, classifier: svm"
+_ONE_VS_REST = "preprocess: standardize, classifier: {name: svm, loss: one_vs_rest, tol: 1e-3}"
 _AS_IS = "preprocess: none, classifier: svm"
 
 RECIPES: Mapping[str, Recipe] = {
@@ -90,7 +91,7 @@ RECIPES: Mapping[str, Recipe] = {
             "encoding": "triangle",
             "pooling": {"name": "quadrants", "how": "sum"},
         },
-        head=_LINEAR,
+        head=_ONE_VS_REST,
         source="A. Coates, H. Lee and A. Y. Ng, An analysis of single-layer networks in unsupervised feature learning, "
         "AISTATS 2011",
         url="https://proceedings.mlr.press/v15/coates11a.html",
@@ -107,7 +108,7 @@ RECIPES: Mapping[str, Recipe] = {
             "encoding": "triangle",
             "pooling": {"name": "quadrants", "how": "sum"},
         },
-        head=_LINEAR,
+        head=_ONE_VS_REST,
         source="A. Coates and A. Y. Ng, The importance of encoding versus training with sparse coding and vector "
         "quantization, ICML 2011",
         url="https://icml.cc/2011/papers/485_icmlpaper.pdf",
@@ -124,7 +125,7 @@ RECIPES: Mapping[str, Recipe] = {
             "encoding": {"name": "nearest", "negatives": True},
             "pooling": {"name": "quadrants", "how": "mean"},
         },
-        head=_LINEAR,
+        head=_ONE_VS_REST,
         source="L. Thiry, M. Arbel, E. Belilovsky and E. Oyallon, The unreasonable effectiveness of patches in deep "
         "convolutional kernels methods, ICLR 2021",
         url="https://arxiv.org/abs/2101.07528",

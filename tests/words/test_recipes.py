@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 from word_parts import photographs_like
 
 from featbench.config import load_experiment
@@ -78,7 +79,9 @@ def test_its_config_runs_it_with_its_head(name):
     (cell,) = (cell for cell in experiment.cells() if cell.extractor)
     assert cell.extractor.spec() == {"name": "bovw", "recipe": name}
     assert cell.extractor.label == f"bovw {name}"
-    assert RECIPES[name].head == f"preprocess: {cell.preprocess}, classifier: {cell.classifier.name}"
+    head = YAML(typ="safe").load("{" + RECIPES[name].head + "}")
+    classifier = head["classifier"] if isinstance(head["classifier"], dict) else {"name": head["classifier"]}
+    assert (head["preprocess"], classifier) == (cell.preprocess, cell.classifier.spec())
 
 
 def test_configs_of_words_are_recipes():
