@@ -63,6 +63,18 @@ def test_of_distances_that_lie_worlds_apart(rng, neighbors):
     )
 
 
+@pytest.mark.parametrize("neighbors", [1, 0.4, 699])
+def test_a_row_does_not_depend_on_those_before_it(rng, neighbors):
+    """Each row's search begins where the one before it ended; sizes, zeros and equal distances follow one another."""
+    X, _, codebook = whole(rng, 300, 12, 700)
+    X *= rng.choice(np.float32([0, 1, 2.0**-60, 2.0**20, 2.0**60]), (300, 1))
+    encoding = Nearest(neighbors=neighbors)
+    found = encoding.pooled(X, np.arange(300), 300, codebook, "sum")
+    np.testing.assert_array_equal(found, encoding.codes(X, codebook))
+    alone = [encoding.pooled(x[None], np.zeros(1, int), 1, codebook, "sum")[0] for x in X[:40]]
+    np.testing.assert_array_equal(found[:40], alone)
+
+
 def test_words_as_near_as_the_last_all_count():
     X, codebook = np.float32([[0, 0]]), Given([[0, 1], [1, 0], [0, 2], [2, 0], [0.5, 0]])
     for encode in (Nearest().codes, lambda X, book: Nearest().pooled(X, np.array([0]), 1, book, "sum")):
