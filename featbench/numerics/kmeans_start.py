@@ -55,7 +55,7 @@ def different_rows(
     if len(chosen) < k:
         constraint = f"at least {k:,} different ones, one a word"
         got = Shown(f"{len(chosen):,} different of {len(X):,}")
-        remedy = "Take more images or more patches of each, or ask for fewer words."
+        remedy = "Learn from more samples or more images, or ask for fewer words."
         raise InputError(must_be(where, "descriptors", constraint, got, remedy))
     return np.array(chosen, dtype=np.int64)
 

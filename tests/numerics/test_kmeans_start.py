@@ -23,7 +23,7 @@ def test_fewer_different_rows_than_wanted_are_refused(start):
     X = np.array([[0.0, 1], [-0.0, 1], [2, 1]], np.float32)
     message = (
         r"Here: descriptors must be at least 3 different ones, one a word; got 2 different of 3\. "
-        r"Take more images or more patches of each, or ask for fewer words\."
+        r"Learn from more samples or more images, or ask for fewer words\."
     )
     with pytest.raises(InputError, match=message):
         start(X, 3, np.random.default_rng(0), "Here")

@@ -2,26 +2,17 @@
 
 import numpy as np
 import pytest
+from fused_sums import Given
 from scipy.optimize import minimize
 
 from featbench.errors import InputError
 from featbench.parameters import check_parameters
 from featbench.words.llc import LLC
-from featbench.words.parts import Codebook, Encoding
+from featbench.words.parts import Encoding
 
 # Of the largest weight: float64 systems of a condition of 1 / reg at most, rounded to float32, and float32 sums.
 FLOAT32 = 1e-5
 REDUCTIONS = ["sum", "max"]
-
-
-class Plain(Codebook):
-    """Words, and nothing more."""
-
-    def __init__(self, words):
-        self.words_ = np.asarray(words, np.float32)
-
-    def fit(self, X, random_state=0):
-        return self
 
 
 def close(found, expected):
@@ -47,7 +38,7 @@ def X(rng):
 
 @pytest.fixture
 def codebook(rng):
-    return Plain(rng.normal(size=(30, 9)))
+    return Given(rng.normal(size=(30, 9)))
 
 
 @pytest.mark.parametrize(("k", "reg"), [(1, 1e-4), (2, 1e-4), (5, 1e-4), (12, 1e-2), (30, 0.5)])
@@ -78,7 +69,7 @@ def test_weights_are_the_constrained_minimum(X, codebook):
 
 def test_by_hand():
     """Half-way between two words each weighs a half; on a line beyond both one weight is negative."""
-    codebook = Plain([[0, 0], [2, 0], [50, 50]])
+    codebook = Given([[0, 0], [2, 0], [50, 50]])
     codes = LLC(neighbors=2, reg=1e-9).codes(np.array([[1, 0], [3, 0]], np.float32), codebook)
     np.testing.assert_allclose(codes, [[0.5, 0.5, 0], [-0.5, 1.5, 0]], atol=1e-6)
 
@@ -106,7 +97,7 @@ def test_a_cell_does_not_depend_on_those_beside_it(rng, X, codebook, how):
 
 
 def test_words_that_are_the_descriptor_count_alike():
-    codebook = Plain(np.ones((6, 4)))
+    codebook = Given(np.ones((6, 4)))
     X = np.ones((1, 4), np.float32)
     expected = [[0.25] * 4 + [0, 0]]
     np.testing.assert_allclose(LLC(neighbors=4).codes(X, codebook), expected, rtol=1e-6)
@@ -134,7 +125,7 @@ def test_more_neighbors_than_words_are_refused(codebook):
 @pytest.mark.parametrize("reg", [1e-12, 1e-4])
 def test_words_that_lie_in_a_plane_have_weights(rng, reg):
     """More neighbours than columns: without `reg` the systems have no one solution."""
-    X, codebook = rng.normal(size=(50, 2)).astype(np.float32), Plain(rng.normal(size=(30, 2)))
+    X, codebook = rng.normal(size=(50, 2)).astype(np.float32), Given(rng.normal(size=(30, 2)))
     found = LLC(neighbors=30, reg=reg).pooled(X, np.arange(50), 50, codebook, "sum")
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-4)
 

@@ -29,6 +29,23 @@ def test_cells_are_those_of_the_codes(rng, how, n_words):
     assert pooled.dtype == np.float32
 
 
+@pytest.mark.parametrize("beta", [1e-3, 0.1, 1.0])
+def test_shares_of_long_descriptors_are_off_as_is_told(rng, beta):
+    """Of length 512, as SIFT, each beside several words."""
+    words = rng.uniform(size=(100, 128)) ** 4
+    words *= 512 / np.linalg.norm(words, axis=1, keepdims=True)
+    codebook = Given(np.concatenate([words, words + rng.normal(size=words.shape) / 10]))
+    X = (words + rng.normal(size=words.shape) / 10).astype(np.float32)
+    squares = cdist(X.astype(float), codebook.words_.astype(float), "sqeuclidean")
+    expected = softmax(-beta * squares, axis=1)
+    off = 2 * beta * 1e-6 * 2 * 512**2 * expected  # of a share's own distance, and of the others'
+    for found in (
+        Soft(beta=beta).codes(X, codebook),
+        Soft(beta=beta).pooled(X, np.arange(100), 100, codebook, "sum"),
+    ):
+        assert (np.abs(found - expected) <= off + 1e-6).all()
+
+
 def test_by_hand():
     """Squared distances 0 and 1 from the first word: shares e : 1."""
     X, codebook = np.float32([[0, 0]]), Given([[0, 0], [0, 1]])
