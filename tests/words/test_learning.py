@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from word_parts import EveryNth, Watched, patches_of, photographs_like, small
@@ -56,3 +58,14 @@ def test_lists_are_read_in_blocks_of_one_size(monkeypatch):
     assert [positions for positions, _ in blocks] == [[i, i + 2] for i in (0, 4, 8, 1, 5, 9)]
     assert {shape[1:] for _, shape in blocks} == {(14, 15, 3), (13, 15, 3)}
     np.testing.assert_array_equal(sampled_descriptors(images, *parts, 10**6, 0), whole)
+
+
+def test_fitting_holds_descriptors_no_more_than_twice():
+    images, bag = photographs_like(200, (32, 32, 3)), small(codebook=EveryNth(words=5), samples=60_000)
+    bag.fit(images[:20])  # compiled before it is measured
+    tracemalloc.start()
+    bag.fit(images)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # Beside them a block of images, and blocks of rows that are whitened in float64.
+    assert peak < 2 * bag.n_samples_ * 108 * 4 + 10e6
