@@ -27,7 +27,17 @@ from featbench.numerics.moments import Preconditioner, covariance
 from featbench.numerics.objective import Objective, losses_of
 from featbench.types import AnyArray, Float64Array, Labels
 
-__all__ = ["CURVED_ORDER", "EXACT", "FEW_ORDER", "ORDER", "Aim", "Batch", "LinearFit", "fit_linear", "search_aim"]
+__all__ = [
+    "CURVED_ORDER",
+    "EXACT",
+    "FEW_ORDER",
+    "ORDER",
+    "Aim",
+    "Batch",
+    "LinearFit",
+    "fit_linear",
+    "search_aim",
+]
 
 # Threads only hold up the factorization of a smaller matrix, above all on a machine with other work.
 _SMALL = 2048
@@ -73,7 +83,8 @@ CURVED_ORDER = Aim(bound=0.5, gain=0.3)
 FEW_ORDER = Aim(bound=0.5, gain=1e-3)
 """The same for few rows a column, where training rows are nearly all right, the objective is small and its second
 derivative far from the one that a search begins with. On 45,000 rows of 6,400 visual words a gain of 0.1 left the
-objective within 1e-3 of where ten times as many gradients brought it, and no accuracy moved by more than a row in 800."""
+objective within 1e-3 of where ten times as many gradients brought it, and no accuracy moved by more than a row in
+800."""
 
 _MANY = 50  # rows a column: with fewer, squared hinges that ended by the estimate were a hundredth above the minimum
 

@@ -87,8 +87,9 @@ def test_objectives_that_are_fitted_fold_by_fold(parameters, rng, monkeypatch):
     assert len(found) == 4
 
 
-def test_more_columns_than_rows_are_fitted_fold_by_fold(rng, monkeypatch):
+@pytest.mark.parametrize("d", [N + 1, N // 10 + 1])
+def test_few_rows_a_column_are_fitted_fold_by_fold(d, rng, monkeypatch):
     _, y = rows(rng)
     monkeypatch.setattr(Problem, "fit_folds", None)
-    X = rng.normal(size=(N, N + 1))
+    X = rng.normal(size=(N, d))
     assert len(Softmax().fit_path(X, y, [{"reg": 1.0}], cross_validation())) == 4

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 from featbench.numerics import linear
-from featbench.numerics.linear import fit_linear
+from featbench.numerics.linear import CURVED_ORDER, FEW_ORDER, ORDER, fit_linear, search_aim
 from featbench.numerics.losses import HINGES, SOFTMAX
 from featbench.numerics.optimality import certify
 
@@ -56,6 +56,19 @@ def check(X, y, loss, regs=REGS, n_classes=4):
         assert fit.bound <= TOLERANCE
         assert certify(X, y, loss, reg, fit.coef, fit.intercept).optimality <= TOLERANCE
     return fits
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("d", [8, 60])  # 75 rows a column, and 10
+def test_models_that_are_only_compared(name, d, rng):
+    X, y = problem(rng, n=600, d=d, dtype=np.float32)
+    loss, tol = LOSSES[name], 1e-3
+    aim = search_aim(X, loss)
+    assert aim is (FEW_ORDER if d == 60 else CURVED_ORDER if name == "softmax" else ORDER)
+    fits = fit_linear(X, y, 4, loss, REGS, max_iter=200, tol=tol, aim=aim)
+    for fit, reg in zip(fits, REGS, strict=True):
+        reached = objective(X, y, loss, reg, fit.coef, fit.intercept)[0]
+        assert reached <= reference(X, y, 4, loss, reg) * (1 + tol)
 
 
 @pytest.mark.parametrize("name", LOSSES)
