@@ -16,6 +16,7 @@ from featbench.base import Extractor, Fold
 from featbench.classifiers import SVM, Softmax
 from featbench.config import Document, Folds, read_experiment
 from featbench.config.experiment import Ensemble
+from featbench.images import augmented
 from featbench.imagesets import Dataset, DatasetLoader, ImageSet
 from featbench.preprocessing import Standardize
 from featbench.runner import run
@@ -196,51 +197,63 @@ def test_nothing_that_cannot_be_judged_goes_into_a_result(tmp_path: Path) -> Non
     assert stages.check_features.__doc__
 
 
+@pytest.mark.parametrize(
+    ("augment", "told"), [("flip", "flips"), ("crops", "crops"), ("flip_crops", "flips + crops")]
+)
 @pytest.mark.parametrize("selection", [{"folds": 5}, {"holdout": 0.2}])
 @pytest.mark.parametrize("extractor", ["raw", "memory"])
-def test_a_mirrored_image_helps_nobody_to_judge_its_original(
-    tmp_path: Path, selection: Any, extractor: str, monkeypatch: pytest.MonkeyPatch
+def test_a_copy_of_an_image_helps_nobody_to_judge_it(
+    tmp_path: Path, selection: Any, extractor: str, augment: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each image of noise, mirrored, is its nearest neighbour: seen in selection, it would give the label away."""
+    """Each image's copies are its nearest neighbours: seen in selection, they would give the label away."""
     from featbench.datasets import DATASETS
 
-    monkeypatch.setitem(DATASETS._classes, "noise", Symmetric)
+    monkeypatch.setitem(DATASETS._classes, "noise", OfOneColour)
     data = {
-        "dataset": "noise", "extractor": {"name": extractor, "augment": "flip"}, "preprocess": "none",
+        "dataset": "noise", "extractor": {"name": extractor, "augment": augment}, "preprocess": "none",
         "classifier": {"name": "knn", "search": {"n_neighbors": [1, 3]}}, "selection": selection,
         "timing": {"repeats": 1},
     }  # fmt: skip
     record = run(read_experiment(Document("test", data), "noise"), output=tmp_path).records[-1]
     assert record["status"] == "ok", record
-    assert record["extractor"] == f"{extractor} + flips"
+    assert record["extractor"] == f"{extractor} + {told}"
     assert record["val_accuracy"] == CHANCE
     assert record["test_accuracy"] == CHANCE
 
 
-class Symmetric(RandomLabels):
-    """Images that are equal to their mirror images."""
+class OfOneColour(RandomLabels):
+    """Images that are equal to their mirror images and to their crops, each of a colour of its own."""
 
     def load(self, seed: int = 0) -> Dataset:
         made = super().load(seed)
         parts = [
-            ImageSet(np.concatenate([p.images, p.images[:, :, ::-1]], axis=2), p.labels)  # type: ignore[call-overload, index]
+            ImageSet(np.repeat(np.repeat(p.images[:, :1, :1], 8, axis=1), 8, axis=2), p.labels)  # type: ignore[call-overload, index]
             for p in (made.train, made.test)
         ]
         return replace(made, train=parts[0], test=parts[1])
 
 
-def test_mirrored_images_are_learnt_from_after_their_originals() -> None:
-    component = replace(experiment("raw", "knn", {"folds": 5}).extractors[0], augment="flip")
+@pytest.mark.parametrize(("augment", "copies"), [("none", 1), ("flip", 2), ("crops", 2), ("flip_crops", 4)])
+@pytest.mark.parametrize("learns_from_labels", [False, True])
+def test_copies_are_learnt_from_after_their_originals(
+    augment: str, copies: int, learns_from_labels: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    component = replace(experiment("raw", "knn", {"folds": 5}).extractors[0], augment=augment)
+    monkeypatch.setattr(component.cls, "uses_labels", learns_from_labels)
     (data,), _ = stages.load(experiment("raw", "knn", {"folds": 5}).datasets[0], None, 0)
-    features = stages.extract(component, data, Folds(), 0, 1)
-    images = data.train.images
-    np.testing.assert_array_equal(features.train[:400], images.reshape(400, -1))
-    np.testing.assert_array_equal(features.train[400:], images[:, :, ::-1].reshape(400, -1))
-    np.testing.assert_array_equal(features.labels[400:], data.train.labels)
-    for fold in features.folds:
-        assert fold.validation.max() < 400
-        assert not set(fold.train % 400) & set(fold.validation)
-        assert len(fold.train) == 640
+    features = stages.extract(component, data, Folds(), 3, 1)
+    batches = [np.asarray(batch).reshape(400, -1) for batch in augmented(data.train.images, augment, 3)]
+    assert len(batches) == copies
+    np.testing.assert_array_equal(features.train, np.concatenate(batches))
+    np.testing.assert_array_equal(features.labels, np.tile(data.train.labels, copies))
+    assert len(features.folds) == (1 if learns_from_labels else 5)
+    for fold, judged in zip(features.folds, features.judged, strict=True):
+        others = np.setdiff1d(np.arange(400), judged)
+        X, y = features.selection_rows, features.selection_labels
+        np.testing.assert_array_equal(X[fold.validation], batches[0][judged])
+        np.testing.assert_array_equal(X[fold.train], np.concatenate([batch[others] for batch in batches]))
+        np.testing.assert_array_equal(y[fold.train], np.tile(data.train.labels[others], copies))
+        np.testing.assert_array_equal(y[fold.validation], data.train.labels[judged])
 
 
 @pytest.mark.parametrize("selection", [{"folds": 5}, {"holdout": 0.2}])
