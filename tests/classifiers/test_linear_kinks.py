@@ -238,7 +238,9 @@ def test_sparse_weights_state_their_gap_and_equal_those_of_a_path(loss, hinge, r
         assert model.converged_
         assert model.optimality_ <= model.tol
         assert 0 < np.mean(model.coef_ == 0) < 1
-        assert np.mean(labels == model.predict(X[150:])) >= 0.9  # both are within 1e-3 of the optimum; near ties may turn
+        assert (
+            np.mean(labels == model.predict(X[150:])) >= 0.9
+        )  # both are within 1e-3 of the optimum; near ties may turn
 
 
 @pytest.mark.parametrize("penalty", ["l1", "elastic_net"])

@@ -170,7 +170,13 @@ def test_info_tells_what_a_list_holds(home: Path) -> None:
 
 def test_parts_of_visual_words_are_listed_and_told(home: Path) -> None:
     listed = featbench("list", cwd=home).stdout
-    for row in ("sampling\tdense", "descriptor\tpatch", "codebook\tkmeans", "encoding\tvlad", "pooling\tpyramid"):
+    for row in (
+        "sampling\tdense",
+        "descriptor\tpatch",
+        "codebook\tkmeans",
+        "encoding\tvlad",
+        "pooling\tpyramid",
+    ):
         assert f"{row}\tfeatbench" in listed
     bag = featbench("info", "bovw", cwd=home).stdout
     for row in ("codebook\tkmeans, ", "final\tpower, ", "coates_ng\tWhitened 6 × 6 patches"):

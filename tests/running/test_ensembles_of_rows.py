@@ -18,6 +18,8 @@ from featbench.selection import make_folds
 from featbench.stages import extract, load
 from featbench.store import Store
 
+pytestmark = pytest.mark.long
+
 TEXT = """\
 dataset: {name: digits, test_size: 0.5}
 extractors: [raw, {name: hog, cell: 4, block: 1}]

@@ -10,6 +10,8 @@ import pytest
 from featbench.config import load_experiment, packaged_configs
 from featbench.runner import run
 
+pytestmark = pytest.mark.long
+
 # The filters of textons see grey, and the same however stripes are turned: little but the border tells classes.
 LEAST = {"words/textons": 0.4}
 
