@@ -199,9 +199,11 @@ class Batch:
         self._max_iter, self._aim = max_iter, aim
         self._curvature = loss.curvature(n_classes)
         self._start = np.zeros((n_classes, frame.rows.shape[1] + 1))
-        self._moment = covariance(frame.rows, frame.centre, weights)
-        self._at_once = max(1, _FACTORS // (self._moment.size * frame.rows.itemsize))
-        self._kept = self._preconditioners(range(len(self.regs))) if self._at_once >= len(self.regs) else None
+        moment = covariance(frame.rows, frame.centre, weights)
+        self._at_once = max(1, _FACTORS // (moment.size * frame.rows.itemsize))
+        together = self._at_once >= len(self.regs)
+        self._kept = self._preconditioners(moment, range(len(self.regs))) if together else None
+        self._moment = None if together else moment  # needed no more, and as large as two factors
 
     def search(
         self,
@@ -258,15 +260,18 @@ class Batch:
             models = [numbers[i] for i in which]
             return objective(points, self.regs[models], models)
 
-        preconditioners = self._kept or self._preconditioners(numbers)
+        preconditioners = self._kept
+        if preconditioners is None:
+            assert self._moment is not None
+            preconditioners = self._preconditioners(self._moment, numbers)
         with serial_blas():
             searches = [
                 one(i, precondition) for i, precondition in zip(numbers, preconditioners, strict=True)
             ]
             return minimize_together(evaluate, searches, first)
 
-    def _preconditioners(self, numbers: range) -> list[Preconditioner]:
-        moment, dtype = self._moment, self.frame.rows.dtype
+    def _preconditioners(self, moment: AnyArray, numbers: range) -> list[Preconditioner]:
+        dtype = self.frame.rows.dtype
         with serial_blas() if len(moment) < _SMALL else nullcontext():
             return [Preconditioner(moment, self._curvature, self.regs[i], dtype) for i in numbers]
 

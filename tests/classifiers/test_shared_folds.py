@@ -93,3 +93,12 @@ def test_few_rows_a_column_are_fitted_fold_by_fold(d, rng, monkeypatch):
     monkeypatch.setattr(Problem, "fit_folds", None)
     X = rng.normal(size=(N, d))
     assert len(Softmax().fit_path(X, y, [{"reg": 1.0}], cross_validation())) == 4
+
+
+def test_rows_that_selection_is_given_are_not_written(rng):
+    """A fold's rows are prepared in place, in a copy."""
+    X, y = rows(rng)
+    before = X.copy()
+    folds = cross_validation()[:2]  # two are fitted fold by fold
+    Softmax().fit_path(X, y, [{"reg": 1e-2}], folds, Standardize())
+    np.testing.assert_array_equal(X, before)
