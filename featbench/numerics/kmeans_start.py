@@ -1,4 +1,4 @@
-"""Rows to begin k-means with: drawn at random, or spread out by k-means++; never two of the same."""
+"""What k-means begins with: rows drawn at random, spread out by k-means++, or points near their mean."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from featbench.numerics.kmeans_rows import ordinary_scale
 from featbench.numerics.threads import kernel
 from featbench.types import FeatureMatrix, Indices
 
-__all__ = ["different_rows", "spread_out_rows"]
+__all__ = ["different_rows", "points_near_mean", "spread_out_rows"]
 
 _SAMPLE = 10  # rows a word that k-means++ chooses among
+_NEAR = 0.1  # of the rows' deviation: near enough to the mean that a point's direction decides which rows it takes
 _BLOCK = 256  # rows whose distances are summed side by side
 
 
@@ -100,6 +101,35 @@ def spread_out_rows(X: FeatureMatrix, k: int, rng: np.random.Generator, where: s
     chosen = np.empty(k, dtype=np.int64)
     n = _spread_out(rows, blocks, rng.random(k), chosen)
     return different_rows(X, k, rng, where, taken=sample[chosen[:n]])
+
+
+def points_near_mean(X: FeatureMatrix, k: int, rng: np.random.Generator, where: str) -> FeatureMatrix:
+    """Draw normal points about the mean of rows, so near to it that every row lies outside of them.
+
+    A row then belongs to the point most in its direction, whatever its length.
+
+    Parameters
+    ----------
+    X, k, rng, where
+        As of `different_rows`.
+
+    Returns
+    -------
+    ndarray of float32, (k, d)
+        Their deviation in each column is a tenth of the rows' mean one.
+
+    Raises
+    ------
+    InputError
+        There are fewer than k different rows, which could not be told apart afterwards.
+    """
+    different_rows(X, k, rng, where)
+    scale = ordinary_scale(X)
+    rows = X * scale
+    mean, deviation = rows.mean(axis=0, dtype=np.float64), np.sqrt(rows.var(axis=0, dtype=np.float64).mean())
+    points = mean + _NEAR * deviation * rng.standard_normal((k, X.shape[1]))
+    near: FeatureMatrix = (points / scale).astype(np.float32)
+    return near
 
 
 def _bytes(row: FeatureMatrix) -> bytes:

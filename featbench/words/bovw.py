@@ -21,6 +21,7 @@ from featbench.words import choices, labels
 from featbench.words.building import PARTS, Parts, build_parts, joined, part_problems
 from featbench.words.coding import code
 from featbench.words.learning import sampled_descriptors, some_images
+from featbench.words.mirror import mirrored_words, with_mirror_images
 from featbench.words.parts import Codebook, Descriptor, Encoding, Sampling
 from featbench.words.pooling import Pooling
 from featbench.words.saved_words import SavedWords
@@ -65,6 +66,11 @@ class BagOfVisualWords(Extractor):
         Over which parts of an image codes are summed up, and how.
     final : list or None, default=None
         Feature maps that an image's row goes through, as `normalization`.
+    mirrored : bool, default=False
+        Learn half of the words, take their mirror images as the other half, and average the codes of an image with
+        those of its mirror image, which are the same numbers in another order: rows are half as long, and a
+        classifier learns what mirror images would have told it. For patches of pixels, and codes with a number of
+        its own for each word.
     samples : int, default=400000
         Descriptors that normalisation and words are learned from, at least 1: drawn at random places of random
         training images, about as many of each.
@@ -124,6 +130,7 @@ class BagOfVisualWords(Extractor):
     encoding: Any = None
     pooling: Any = None
     final: Any = None
+    mirrored: bool = False
     samples: Annotated[int, Bounds(ge=1)] = 400_000
     random_state: Annotated[int, Bounds(ge=0, le=2**32 - 1)] = 0
     device: Literal["cpu", "cuda"] = "cpu"
@@ -205,7 +212,7 @@ class BagOfVisualWords(Extractor):
         self.final_: list[FeatureMap] = []
         self.n_samples_ = 0
         if not parts.learned:
-            self._learn(images, parts)
+            self._learn(images, parts, _channels(shape))
         core = self._fitted()
 
         def rows(most: int) -> FeatureMatrix:
@@ -215,16 +222,23 @@ class BagOfVisualWords(Extractor):
         self.final_ = fit_in_turn(parts.final, lengths.row, rows)
         self.n_features_out_ = lengths.out  # a folder of saved words may hold others than it did
 
-    def _learn(self, images: Any, parts: Parts) -> None:
+    def _learn(self, images: Any, parts: Parts, channels: int) -> None:
         """Learn normalisation and words from a sample of descriptors."""
         seed = int(self.random_state)
-        X = sampled_descriptors(images, self.sampling_, self.descriptor_, int(self.samples), seed)
+        # Half of them may be mirror images of the others.
+        samples = -(-int(self.samples) // (1 + self.mirrored))
+        X = sampled_descriptors(images, self.sampling_, self.descriptor_, samples, seed)
+        if self.mirrored:
+            X = with_mirror_images(X, channels)
         self.n_samples_ = len(X)
         self.normalization_ = []
         for step in parts.normalization:
             self.normalization_.append(clone(step).fit(X))
             X = np.asarray(self.normalization_[-1].transform(X))
-        self.codebook_ = parts.codebook.fit(X, seed)
+        if self.mirrored:
+            self.codebook_ = mirrored_words(parts.codebook, X, channels, seed)
+        else:
+            self.codebook_ = parts.codebook.fit(X, seed)
 
     def _extract(self, images: ImageArray) -> FeatureMatrix:
         if self.device != "cpu":
@@ -240,7 +254,7 @@ class BagOfVisualWords(Extractor):
     def _feature_names(self) -> AnyArray:
         """Return names such as ``bovw[2, 17]``, number of the cell and in the code, as the final maps make them."""
         cells = self.pooling_.n_cells
-        length = joined(self._fitted(), _channels(self.image_shape_))[1].code
+        length = joined(self._fitted(), _channels(self.image_shape_))[1].code // (1 + self.mirrored)
         names = np.asarray([f"bovw[{i}, {j}]" for i in range(cells) for j in range(length)], dtype=object)
         for step in self.final_:
             names = np.asarray(step.get_feature_names_out(names), dtype=object)
@@ -263,7 +277,7 @@ class BagOfVisualWords(Extractor):
                 raise InputError(must_be("BagOfVisualWords", "rows", constraint, Shown(self.n_features_out_)))
 
     def _written(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("recipe", *PARTS)}
+        return {name: getattr(self, name) for name in ("recipe", *PARTS, "mirrored")}
 
     def _built(self) -> Parts:
         """Return the parts that the parameters name; of saved words that have been read, those."""
@@ -275,7 +289,7 @@ class BagOfVisualWords(Extractor):
         return build_parts(self._written(), _place)
 
     def _fitted(self) -> Parts:
-        return Parts(**{name: getattr(self, f"{name}_") for name in PARTS})
+        return Parts(**{name: getattr(self, f"{name}_") for name in PARTS}, mirrored=bool(self.mirrored))
 
 
 def _channels(shape: tuple[Any, ...]) -> int:

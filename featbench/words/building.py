@@ -18,6 +18,7 @@ from featbench.parameters import check_parameters
 from featbench.plugins import PluginTable
 from featbench.types import FeatureMatrix
 from featbench.words import CODEBOOKS, DESCRIPTORS, ENCODINGS, POOLINGS, SAMPLINGS
+from featbench.words.mirror import check_mirrored
 from featbench.words.parts import Codebook, Descriptor, Encoding, Part, Sampling
 from featbench.words.pooling import Pooling
 from featbench.words.recipes import RECIPES
@@ -60,6 +61,7 @@ class Parts:
     encoding: Encoding
     pooling: Pooling
     final: list[FeatureMap]
+    mirrored: bool = False
 
     @property
     def learned(self) -> bool:
@@ -96,7 +98,7 @@ def build_parts(parameters: Mapping[str, Any], where: Where) -> Parts:
     Parameters
     ----------
     parameters : mapping
-        `recipe` and the seven parts, each as `BagOfVisualWords` describes them; what is missing is None.
+        `recipe`, the seven parts and `mirrored`, each as `BagOfVisualWords` describes them; what is missing is None.
     where : callable
         Says where a key stands.
 
@@ -119,7 +121,7 @@ def build_parts(parameters: Mapping[str, Any], where: Where) -> Parts:
         else _build(kind, parameters.get(kind), own.get(kind), where)
         for kind in PARTS
     }
-    parts = _with_size(Parts(**built), where)
+    parts = _with_size(Parts(**built, mirrored=bool(parameters.get("mirrored"))), where)
     if isinstance(parts.codebook, SavedWords):
         own_maps = parameters.get("normalization") is not None
         return _with_saved(parts, parts.codebook, own_maps, where)
@@ -175,7 +177,9 @@ def joined(parts: Parts, channels: int) -> tuple[Parts, Lengths]:
     book = _stand_in(parts.codebook, described)
     code = parts.encoding.length(book)
     parts.encoding.check_reduction(parts.pooling.reduction)
-    row = parts.pooling.n_cells * code
+    if parts.mirrored:
+        check_mirrored(parts.descriptor, parts.normalization, parts.codebook, parts.encoding, channels)
+    row = parts.pooling.n_cells * code // (1 + parts.mirrored)
     list(zip(parts.pooling.grids(), parts.pooling.weights(), strict=True))
     # Numbers of one word: a residual of D in codes such as VLAD's, and one of each half of Fisher's.
     block = described if code % book.words_.size == 0 else code // len(book.words_)

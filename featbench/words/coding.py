@@ -8,12 +8,13 @@ from featbench.base import FeatureMap
 from featbench.errors import InputError, Shown, must_be
 from featbench.numerics.blas import serial_blas
 from featbench.numerics.threads import spread
-from featbench.types import AnyArray, FeatureMatrix, ImageArray
+from featbench.types import AnyArray, FeatureMatrix, ImageArray, Indices
 from featbench.words.building import Parts
+from featbench.words.mirror import folded
 from featbench.words.parts import Descriptor
 from featbench.words.places import Places
 
-__all__ = ["CHUNK_PIXELS", "chunk_size", "code", "descriptors", "normalized"]
+__all__ = ["CHUNK_PIXELS", "chunk_size", "code", "descriptors", "in_cells", "normalized"]
 
 # Pixels of the images that one thread works on at a time: at one patch a pixel, rows enough for a matrix product
 # to run at speed, and few enough that they stay in the cache.
@@ -78,10 +79,31 @@ def _code_chunk(images: ImageArray, parts: Parts, random_state: int, out: Featur
         pooled, type(parts.encoding).__name__, "codes", "Bring descriptors to length 1, by the map l2."
     )
     counts = np.bincount(cells, minlength=n * n_atoms).reshape(n, n_atoms)
-    rows = parts.pooling.combine(pooled.reshape(n, n_atoms, -1), counts).reshape(n, -1)
+    rows = in_cells(pooled.reshape(n, n_atoms, -1), counts, parts)
     out[:] = normalized(rows, parts.final)
     out[nothing] = 0
     return nothing
+
+
+def in_cells(pooled: FeatureMatrix, counts: Indices, parts: Parts) -> FeatureMatrix:
+    """Return the rows of images, before the final maps, of what their atoms have.
+
+    Parameters
+    ----------
+    pooled : ndarray of float32, (n, n_atoms, L)
+    counts : ndarray of int64, (n, n_atoms)
+        How many codes each atom has.
+    parts : Parts
+        Fitted.
+
+    Returns
+    -------
+    ndarray of float32, (n, n_cells · L), or half as long where words are mirrored
+    """
+    cells = parts.pooling.combine(pooled, counts)
+    if parts.mirrored:
+        cells = folded(cells, parts.pooling, len(parts.codebook.words_))
+    return cells.reshape(len(cells), -1)
 
 
 def descriptors(images: ImageArray, places: Places, descriptor: Descriptor) -> FeatureMatrix:

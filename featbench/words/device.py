@@ -19,7 +19,7 @@ from featbench.plugins import PluginTable
 from featbench.types import FeatureMatrix, ImageArray
 from featbench.words import ENCODINGS
 from featbench.words.building import Parts
-from featbench.words.coding import normalized
+from featbench.words.coding import in_cells, normalized
 from featbench.words.patch import Patch
 from featbench.words.places import PatchGrid
 from featbench.words.sampling import Dense
@@ -114,8 +114,8 @@ def features(images: ImageArray, parts: Parts, n_out: int, device: str) -> Featu
             chunk = torch.tensor(images[first : first + size], device=place)
             X = torch.cat([_unfold(chunk, grid) for grid in places.grids], dim=1)[:, order]
             pooled = _pooled(X, parts, counts)
-            cells = parts.pooling.combine(pooled, np.tile(counts, (len(pooled), 1)))
-            rows[first : first + size] = normalized(cells.reshape(len(cells), -1), parts.final)
+            joined = in_cells(pooled, np.tile(counts, (len(pooled), 1)), parts)
+            rows[first : first + size] = normalized(joined, parts.final)
     return rows
 
 

@@ -9,15 +9,13 @@ import numpy as np
 
 from featbench.base import check_rows
 from featbench.numerics.kmeans import lloyd, minibatch
-from featbench.numerics.kmeans_start import different_rows, spread_out_rows
+from featbench.numerics.kmeans_start import different_rows, points_near_mean, spread_out_rows
 from featbench.parameters import Bounds, check_parameters
 from featbench.types import FeatureMatrix, Float64Array
 from featbench.words.parts import Codebook
 from featbench.words.random_words import directions_of
 
 __all__ = ["KMeans", "SphericalKMeans"]
-
-_STARTS = {"kmeans++": spread_out_rows, "random": different_rows}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -30,8 +28,9 @@ class KMeans(Codebook):
         How many.
     iterations : int, default=10
         At most so many; with `batch`, as many passes over the descriptors.
-    init : {"kmeans++", "random"}, default="kmeans++"
-        Begin with descriptors drawn far from one another, among ten a word, or at random.
+    init : {"kmeans++", "random", "normal"}, default="kmeans++"
+        Begin with descriptors drawn far from one another, among ten a word; with descriptors drawn at random; or with
+        normal points near the descriptors' mean, as Coates and Ng do, which takes more iterations to settle.
     batch : int, optional
         Learn from so many descriptors at a time, for what does not fit into memory twice; from all together by
         default, which is more exact.
@@ -61,7 +60,7 @@ class KMeans(Codebook):
 
     words: Annotated[int, Bounds(ge=1)] = 1600
     iterations: Annotated[int, Bounds(ge=1)] = 10
-    init: Literal["kmeans++", "random"] = "kmeans++"
+    init: Literal["kmeans++", "random", "normal"] = "kmeans++"
     batch: Annotated[int, Bounds(ge=1)] | None = None
 
     def fit(self, X: FeatureMatrix, random_state: int = 0) -> Self:
@@ -69,7 +68,11 @@ class KMeans(Codebook):
         check_parameters(self)
         X = check_rows(X, "KMeans")
         rng = np.random.default_rng(random_state)
-        start = X[_STARTS[self.init](X, self.words, rng, "KMeans")]
+        if self.init == "normal":
+            start = points_near_mean(X, self.words, rng, "KMeans")
+        else:
+            draw = spread_out_rows if self.init == "kmeans++" else different_rows
+            start = X[draw(X, self.words, rng, "KMeans")]
         if self.batch is None or self.batch >= len(X):
             found = lloyd(X, start, self.iterations)
         else:

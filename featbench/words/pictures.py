@@ -250,7 +250,9 @@ def _weights_by_word(parts: Parts, classifier: Any, classes: Sequence[str]) -> F
         raise InputError(must_be("favourite_words", "classifier", "linear and fitted", got, remedy))
     if len(weights) == 1 and len(classes) == 2:
         weights = np.concatenate([-weights, weights])
-    n_words = len(parts.codebook.words_)
+    n_words = len(parts.codebook.words_) // (
+        1 + parts.mirrored
+    )  # a word and its mirror image have one weight
     columns = parts.pooling.n_cells * n_words
     if weights.shape != (len(classes), columns) or not all(step.keeps_columns for step in parts.final):
         constraint = f"one a class ({len(classes)}) for every word in every cell ({columns})"

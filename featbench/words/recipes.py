@@ -87,7 +87,7 @@ RECIPES: Mapping[str, Recipe] = {
         summary="Whitened 6 × 6 patches, k-means, how much nearer than the mean word, summed over quadrants",
         parts={
             **_WHITENED,
-            "codebook": {"name": "kmeans", "words": 1600, "init": "random"},
+            "codebook": {"name": "kmeans", "words": 1600, "init": "normal", "iterations": 50},
             "encoding": "triangle",
             "pooling": {"name": "quadrants", "how": "sum"},
         },
@@ -97,8 +97,7 @@ RECIPES: Mapping[str, Recipe] = {
         url="https://proceedings.mlr.press/v15/coates11a.html",
         published="CIFAR-10: 77.9 % with 1,600 words (second-hand), 79.6 % with 4,000 (read in its abstract); hard "
         "codes 68.6 % with 1,600 (second-hand)",
-        differs=f"{_SHARE}. Words begin as patches drawn at random and move 10 times; the authors' program "
-        "begins with small normal numbers and moves them 50 times.",
+        differs=f"{_SHARE}. A word that no patch belongs to moves to the patch farthest from its own word.",
     ),
     "random_patches": Recipe(
         summary="As coates_ng with words that nobody learned: patches drawn at random",

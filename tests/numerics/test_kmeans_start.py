@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from featbench.errors import InputError
-from featbench.numerics.kmeans_start import different_rows, spread_out_rows
+from featbench.numerics.kmeans_start import different_rows, points_near_mean, spread_out_rows
 
 STARTS = pytest.mark.parametrize("start", [different_rows, spread_out_rows])
 
@@ -61,6 +61,20 @@ def test_rows_are_drawn_in_proportion_to_squared_distances():
         pairs[first, second] += 1 / n
     expected = np.array([[0, 1, 9], [1, 0, 4], [9, 4, 0]]) / np.array([[10], [5], [13]]) / 3
     assert np.abs(pairs - expected).max() < 5 * np.sqrt(0.3 * 0.7 / n)  # five standard deviations
+
+
+@pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
+def test_points_near_the_mean_are_a_tenth_as_far_as_rows(rng, size):
+    X = (rng.normal(3, 2, (3000, 40)) * size).astype(np.float32)
+    points = points_near_mean(X, 500, rng, "Here") / size
+    assert points.dtype == np.float32
+    np.testing.assert_allclose(points.mean(), 3, atol=0.01)
+    np.testing.assert_allclose((points - X.mean(axis=0) / size).std(), 0.2, rtol=0.02)
+
+
+def test_points_near_the_mean_of_too_few_rows_are_refused():
+    with pytest.raises(InputError, match="got 1 different of 4"):
+        points_near_mean(np.ones((4, 2), np.float32), 2, np.random.default_rng(0), "Here")
 
 
 @pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])

@@ -25,7 +25,7 @@ def test_they_are_registered():
     assert CODEBOOKS.load("spherical") is SphericalKMeans
 
 
-@pytest.mark.parametrize("init", ["kmeans++", "random"])
+@pytest.mark.parametrize("init", ["kmeans++", "random", "normal"])
 @pytest.mark.parametrize("batch", [None, 300])
 def test_words_are_where_descriptors_are(descriptors, init, batch):
     fitted = KMeans(words=12, iterations=8, init=init, batch=batch).fit(descriptors)
