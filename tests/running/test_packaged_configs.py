@@ -50,6 +50,10 @@ def test_it_runs(name: str, small: Path, larger: Path, tmp_path: Path) -> None:
     overrides = [f"dataset={{name: npz, path: '{path}'}}", "timing={repeats: 1}"]
     if name.startswith("words/"):
         overrides += ["extractor.codebook.words=20", "extractor.samples=5000"]
+    if name == "caltech/words":
+        few = "codebook: {words: 20}, samples: 5000"
+        overrides.append(f"extractors=[hog, {{name: bovw, recipe: spm, {few}}}, {{name: bovw, recipe: fisher, {few}}}]")
+        overrides.append("splits=2")
     if load_experiment(name).selection != "none":
         overrides.append("selection={folds: 2}")
     result = run(name, output=tmp_path, overrides=overrides)
