@@ -15,7 +15,7 @@ from featbench import extractors, stages
 from featbench.base import Extractor, Fold
 from featbench.classifiers import SVM, Softmax
 from featbench.config import Document, Folds, read_experiment
-from featbench.config.experiment import Ensemble
+from featbench.config.rows import Ensemble
 from featbench.images import augmented
 from featbench.imagesets import Dataset, DatasetLoader, ImageSet
 from featbench.preprocessing import Standardize

@@ -7,22 +7,27 @@ from pathlib import Path
 
 from featbench.config.components import Component
 from featbench.config.document import Document, parse
-from featbench.config.experiment import Cell, EnsembleCell, Experiment, Folds, Holdout, Selection, Timing
+from featbench.config.experiment import Experiment, Timing
+from featbench.config.filters import filtered
 from featbench.config.overrides import apply_overrides
 from featbench.config.packaged import packaged_configs
 from featbench.config.reading import read_experiment
+from featbench.config.rows import Cell, Ensemble, EnsembleCell
+from featbench.config.sections import Folds, Holdout, Selection
 from featbench.errors import ConfigError, UnknownNameError
 
 __all__ = [
     "Cell",
     "Component",
     "Document",
+    "Ensemble",
     "EnsembleCell",
     "Experiment",
     "Folds",
     "Holdout",
     "Selection",
     "Timing",
+    "filtered",
     "load_experiment",
     "packaged_configs",
     "parse",

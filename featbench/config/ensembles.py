@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from featbench.config.document import Document, KeyPath
-from featbench.config.experiment import VOTES, Cell, Ensemble, Experiment
+from featbench.config.experiment import Experiment
+from featbench.config.rows import VOTES, Cell, Ensemble, EnsembleCell
+from featbench.config.rules import with_arrows
 from featbench.config.validation import unknown_key
 from featbench.errors import ConfigError, Shown, must_be, nearest
 from featbench.text import first_few
@@ -16,7 +18,6 @@ from featbench.text import first_few
 __all__ = ["read_ensembles"]
 
 _KEYS = ("cells", "best", "vote")
-_ARROW = re.compile(r"\s*(?:→|->)\s*")
 
 
 def read_ensembles(document: Document, experiment: Experiment) -> Experiment:
@@ -47,9 +48,7 @@ def read_ensembles(document: Document, experiment: Experiment) -> Experiment:
     if not isinstance(items, list) or not items:
         wanted = "a list such as [{cells: [hog -> svm, hue -> knn]}, {best: 3}]"
         raise ConfigError(must_be(document.where(("ensembles",)), "ensembles", wanted, items))
-    rows = [cell for cell in experiment.cells() if isinstance(cell, Cell) and cell.extractor is not None]
-    # Every data set, split and seed has the same pipelines, in the same order.
-    rows = rows[: len(experiment.extractors) * len(experiment.preprocesses) * len(experiment.classifiers)]
+    rows = _rows(experiment)
     problems: list[str] = []
     read = [
         _read(document, ("ensembles", i), item, rows, problems, validated=experiment.selection != "none")
@@ -57,14 +56,30 @@ def read_ensembles(document: Document, experiment: Experiment) -> Experiment:
     ]
     if problems:
         raise ConfigError("\n".join(problems))
-    return dataclasses.replace(experiment, ensembles=tuple(e for e in read if e))
+    found = dataclasses.replace(experiment, ensembles=tuple(e for e in read if e))
+    standing = {cell.ensemble for cell in found.cells() if isinstance(cell, EnsembleCell)}
+    for i, ensemble in enumerate(found.ensembles):
+        if ensemble not in standing:
+            place = document.where(("ensembles", i))
+            raise ConfigError(f"{place}: of {ensemble.label} some rows are excluded wherever others stand.")
+    return found
+
+
+def _rows(experiment: Experiment) -> dict[int, Cell]:
+    """Return every pipeline that stands somewhere, by its position, which data sets, splits and sizes share."""
+    rows: dict[int, Cell] = {}
+    for dataset, seed, split, size in product(
+        experiment.datasets, experiment.seeds, range(experiment.splits or 1), experiment.train_sizes
+    ):
+        rows = {**experiment.pipelines(dataset, split, seed, size), **rows}
+    return dict(sorted(rows.items()))
 
 
 def _read(
     document: Document,
     path: KeyPath,
     item: Any,
-    rows: Sequence[Cell],
+    rows: Mapping[int, Cell],
     problems: list[str],
     *,
     validated: bool,
@@ -81,10 +96,10 @@ def _read(
     ensemble = None
     if "best" in item:
         wrong += _best_problems(document, (*path, "best"), item["best"], len(rows), validated=validated)
-        ensemble = Ensemble(tuple(range(len(rows))), (), item["best"], vote)
+        ensemble = Ensemble(tuple(rows), (), item["best"], vote)
     else:
         found = _read_cells(document, (*path, "cells"), item["cells"], rows, wrong)
-        written = [_ARROW.sub(" → ", str(name).strip()) for name in found]
+        written = [with_arrows(str(name)) for name in found]
         ensemble = Ensemble(tuple(sorted(found.values())), tuple(written), None, vote)
     problems.extend(wrong)
     return None if wrong else ensemble
@@ -106,7 +121,7 @@ def _best_problems(
 
 
 def _read_cells(
-    document: Document, path: KeyPath, names: Any, rows: Sequence[Cell], problems: list[str]
+    document: Document, path: KeyPath, names: Any, rows: Mapping[int, Cell], problems: list[str]
 ) -> dict[str, int]:
     """Return the position of each row that is named."""
     if not isinstance(names, list) or len(names) < 2:
@@ -120,11 +135,11 @@ def _read_cells(
         if not isinstance(name, str):
             problems.append(must_be(place, "a row", "its name, such as hog -> svm", name))
             continue
-        positions = known.get(_ARROW.sub(" → ", name.strip()), [])
+        positions = known.get(with_arrows(name), [])
         if len(positions) != 1:
             problems.append(_not_one(place, name, positions, rows, known))
         elif positions[0] in found.values():
-            label = Shown(f"{rows[positions[0]].label} twice")
+            label = Shown(f"{rows[positions[0]].pipeline} twice")
             problems.append(must_be(place, "the rows", "different from each other", label))
         else:
             found[name] = positions[0]
@@ -132,21 +147,21 @@ def _read_cells(
 
 
 def _not_one(
-    place: str, name: str, positions: Sequence[int], rows: Sequence[Cell], known: Mapping[str, Any]
+    place: str, name: str, positions: Sequence[int], rows: Mapping[int, Cell], known: Mapping[str, Any]
 ) -> str:
     """Say that a name is that of no row, or of several."""
     if positions:
-        meant = first_few([rows[position].label for position in positions], 5)
+        meant = first_few([rows[position].pipeline for position in positions], 5)
         return f"{place}: {name!r} names {len(positions)} rows. Write which is meant: {meant}."
-    suggestion = nearest(_ARROW.sub(" → ", name), known)
+    suggestion = nearest(with_arrows(name), known)
     hint = f"Did you mean {suggestion!r}? " if suggestion else ""
-    return f"{place}: no row is called {name!r}. {hint}Rows: {first_few([row.label for row in rows], 10)}."
+    return f"{place}: no row is called {name!r}. {hint}Rows: {first_few([row.pipeline for row in rows.values()], 10)}."
 
 
-def _names(rows: Sequence[Cell]) -> dict[str, list[int]]:
+def _names(rows: Mapping[int, Cell]) -> dict[str, list[int]]:
     """Return the rows that each name stands for; a whole label stands for its row alone."""
     names: dict[str, list[int]] = {}
-    for position, row in enumerate(rows):
+    for position, row in rows.items():
         assert row.extractor is not None
         for name in dict.fromkeys(
             f"{extractor}{preprocess} → {classifier}"
@@ -155,4 +170,4 @@ def _names(rows: Sequence[Cell]) -> dict[str, list[int]]:
             for classifier in (row.classifier.label, row.classifier.short)
         ):
             names.setdefault(name, []).append(position)
-    return {**names, **{row.label: [position] for position, row in enumerate(rows)}}
+    return {**names, **{row.pipeline: [position] for position, row in rows.items()}}

@@ -10,8 +10,10 @@ from pydantic import ValidationError
 from featbench.config.components import Component, read_component
 from featbench.config.document import Document, KeyPath
 from featbench.config.ensembles import read_ensembles
-from featbench.config.experiment import PLURALS, Experiment, Folds, Holdout, Selection, Settings, Timing
+from featbench.config.experiment import PLURALS, Experiment, Settings, Timing
+from featbench.config.filters import read_exclusions
 from featbench.config.search import candidates_of, read_space
+from featbench.config.sections import Folds, Holdout, Selection
 from featbench.config.validation import parameters_of, validation_problems
 from featbench.errors import ConfigError, Shown, must_be, nearest
 from featbench.preprocessing import PREPROCESSORS
@@ -64,14 +66,24 @@ def read_experiment(document: Document, name: str) -> Experiment:
         classifiers=tuple(classifiers),
         selection=selection,
         timing=settings.timing,
+        train_sizes=settings.train_sizes,
     )
+    experiment = read_exclusions(document, experiment)
     experiment = read_ensembles(document, experiment)
     _check_distinct(document, experiment)
     return experiment
 
 
 def _read_settings(document: Document, problems: list[str]) -> Settings | None:
-    known = {*Settings.model_fields, *PLURALS, *PLURALS.values(), "search", "selection", "ensembles"}
+    known = {
+        *Settings.model_fields,
+        *PLURALS,
+        *PLURALS.values(),
+        "search",
+        "selection",
+        "exclude",
+        "ensembles",
+    }
     for key in document.data:
         if key not in known:
             suggestion = nearest(key, known)
@@ -85,6 +97,9 @@ def _read_settings(document: Document, problems: list[str]) -> Settings | None:
         return None
     if len(set(settings.seeds)) != len(settings.seeds):
         problems.append(must_be(document.where(("seeds",)), "seeds", "different numbers", settings.seeds))
+    sizes = settings.train_size if isinstance(settings.train_size, list) else []
+    if len(set(sizes)) != len(sizes):
+        problems.append(must_be(document.where(("train_size",)), "train_size", "different numbers", sizes))
     return settings
 
 

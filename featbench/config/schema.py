@@ -8,7 +8,10 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
 
 from featbench.config.components import AUGMENTS, TABLES, WRITTEN
-from featbench.config.experiment import PLURALS, VOTES, Folds, Holdout, settings_schema
+from featbench.config.experiment import PLURALS, settings_schema
+from featbench.config.rows import VOTES
+from featbench.config.rules import KEYS
+from featbench.config.sections import Folds, Holdout
 from featbench.docstrings import read_docstring
 from featbench.errors import FeatbenchError
 from featbench.preprocessing import PREPROCESSORS
@@ -38,6 +41,7 @@ def experiment_schema() -> dict[str, Any]:
     properties["selection"] = {
         "anyOf": [Folds.model_json_schema(), Holdout.model_json_schema(), {"const": "none"}]
     }
+    properties["exclude"] = {"type": "array", "items": _exclusion(), "minItems": 1}
     properties["ensembles"] = {"type": "array", "items": _ensemble(), "minItems": 1}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -97,6 +101,18 @@ def _named(name: str, kind: str, cls: type[Any], schema: dict[str, Any]) -> dict
 def _beside_extractor() -> dict[str, Any]:
     maps = {"type": "array", "items": {"$ref": "#/$defs/map"}, "minItems": 1}
     return {"maps": maps, "augment": {"enum": list(AUGMENTS)}}
+
+
+def _exclusion() -> dict[str, Any]:
+    pattern = {"type": ["string", "integer"]}
+    patterns = {"anyOf": [pattern, {"type": "array", "items": pattern, "minItems": 1}]}
+    return {
+        "type": "object",
+        "description": "Rows that match all of these are left out; * stands for anything.",
+        "properties": dict.fromkeys(KEYS, patterns),
+        "minProperties": 1,
+        "additionalProperties": False,
+    }
 
 
 def _ensemble() -> dict[str, Any]:
