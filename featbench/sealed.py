@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from featbench.images import ImageBatch
 from featbench.imagesets import Dataset, ImageSet
 from featbench.types import Groups, Labels
 
-__all__ = ["Refitted", "SealedDataset", "SealedLabels", "Selected", "seal"]
+__all__ = ["ClosedLabels", "Refitted", "SealedDataset", "SealedLabels", "Selected", "seal"]
 
 _KEY = object()  # what the constructors below ask for, so that only this module can call them
 
@@ -80,7 +80,14 @@ class SealedLabels:
     ----------
     labels : ndarray of int64, (n,)
         The test labels.
+
+    Attributes
+    ----------
+    closed : bool
+        Whether they can never be opened.
     """
+
+    closed: ClassVar[bool] = False
 
     def __init__(self, labels: Labels) -> None:
         labels = np.array(labels, dtype=np.int64)
@@ -126,6 +133,31 @@ class SealedLabels:
 
     def __reduce__(self) -> Any:
         raise SealError("test labels: cannot be copied or pickled. Open them through Refitted.")
+
+
+class ClosedLabels(SealedLabels):
+    """In the place of test labels that nobody opens: how many there are, and nothing else.
+
+    Parameters
+    ----------
+    n : int
+        Number of test images.
+    """
+
+    closed = True
+
+    def __init__(self, n: int) -> None:
+        super().__init__(np.full(n, -1, dtype=np.int64))
+
+    def open(self, refitted: Refitted, enter: Callable[[], None]) -> Labels:
+        """Refuse.
+
+        Raises
+        ------
+        SealError
+            Always.
+        """
+        raise SealError("test labels: stay closed in a quick run. Run without --quick to open them.")
 
 
 @dataclass(frozen=True, eq=False)

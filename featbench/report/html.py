@@ -63,7 +63,7 @@ def _dataset(dataset: DatasetSummary) -> dict[str, Any]:
 
 def _confusion(line: Line | None, data: Mapping[str, Any]) -> dict[str, Any] | None:
     classes = list(data.get("classes") or ())
-    if line is None or not 2 <= len(classes) <= _MAX_CLASSES:
+    if line is None or not 2 <= len(classes) <= _MAX_CLASSES or "scores" not in line.done[0]:
         return None
     rows = line.done[0]["scores"]["confusion"]
     shaded = [[(count, count / max(1, sum(row))) for count in row] for row in rows]

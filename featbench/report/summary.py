@@ -1,7 +1,7 @@
 """What a folder of results says, before it is put into a table, a file or a page.
 
 Cells that differ only in split and seed are one line. The recommended line is the one that validation
-chose; its test figure is what counts.
+chose among those that learned from the most images; its test figure is what counts.
 """
 
 from __future__ import annotations
@@ -50,6 +50,22 @@ class Line:
     def is_baseline(self) -> bool:
         """Whether it looks at no image: the rows of chance and majority."""
         return not self.records[0].get("extractor")
+
+    @property
+    def pipeline(self) -> str:
+        """The label, whatever the number of training images."""
+        return str(self.records[0].get("pipeline", self.label))
+
+    @property
+    def size(self) -> float:
+        """How many training images were drawn; infinity where all were learned from."""
+        record = self.records[0]
+        return float(record["train_size"]) if record.get("drawn") else float("inf")
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether features came from the cache, with the times of their making."""
+        return any(t.get("cached") for r in self.done for t in r["phases"].values())
 
     def values(self, name: str) -> list[float]:
         """Return a figure of each finished cell that has it."""
@@ -163,26 +179,36 @@ def summarize_run(store: Store) -> Summary:
 
 
 def _dataset(name: str, records: Sequence[Mapping[str, Any]]) -> DatasetSummary:
-    by_pipeline: dict[str, list[Mapping[str, Any]]] = {}
+    by_label: dict[str, list[Mapping[str, Any]]] = {}
     for record in records:
-        by_pipeline.setdefault(record["label"], []).append(record)
-    lines = [Line(label, tuple(cells)) for label, cells in by_pipeline.items()]
-    best = max((_rank(line) for line in lines), default=(0, 0.0))
-    marked = [
-        Line(line.label, line.records, recommended=best[0] > 0 and _rank(line) == best) for line in lines
-    ]
-    marked.sort(key=lambda line: _rank(line), reverse=True)
+        by_label.setdefault(record["label"], []).append(record)
+    lines = [Line(label, tuple(cells)) for label, cells in by_label.items()]
+    best = max(lines, key=_rank)  # of equals the first
+    validated = _rank(best)[0] > 0
+    marked = [Line(line.label, line.records, recommended=validated and line is best) for line in lines]
+    # The sizes of a pipeline stand together, the largest first, where the best of them would stand.
+    place: dict[str, tuple[int, float, float]] = {}
+    for line in marked:
+        place[line.pipeline] = max(_rank(line), place.get(line.pipeline, _rank(line)))
+    order = {pipeline: i for i, pipeline in enumerate(place)}
+    marked.sort(key=lambda line: (place[line.pipeline], -order[line.pipeline], _rank(line)), reverse=True)
     return DatasetSummary(name, records[0].get("data") or {}, tuple(marked))
 
 
-def _rank(line: Line) -> tuple[int, float]:
-    """Rank validated pipelines by validation accuracy; then those without one, failures, baselines."""
+def _rank(line: Line) -> tuple[int, float, float]:
+    """Rank validated pipelines by training images, then validation accuracy; without one, failures, baselines.
+
+    Accuracies of one size are measured on the same images; those of another size are not, and what is to be used
+    learns from all that there are.
+    """
     accuracy = line.mean("val_accuracy")
     if line.is_baseline:
-        return (-2, line.mean("test_accuracy") or 0.0)
+        return (-2, line.size, line.mean("test_accuracy") or accuracy or 0.0)
     if line.status != "ok":
-        return (-1, 0.0)
-    return (1, accuracy) if accuracy is not None else (0, line.mean("test_accuracy") or 0.0)
+        return (-1, line.size, 0.0)
+    if accuracy is not None:
+        return (1, line.size, accuracy)
+    return (0, line.size, line.mean("test_accuracy") or 0.0)
 
 
 def _number(value: Any) -> str:

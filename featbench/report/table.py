@@ -10,6 +10,8 @@ from featbench.text import counted
 
 __all__ = ["COLUMNS", "Column", "caption", "footnotes", "verdict"]
 
+_CACHED = "†"
+
 
 @dataclass(frozen=True)
 class Column:
@@ -49,13 +51,20 @@ def spread(line: Line, name: str) -> str:
 
 
 def tested(line: Line) -> str:
-    """Return the test accuracy with its 95 % interval, or with its deviation over splits and seeds."""
+    """Return the test accuracy with its 95 % interval or deviation; ``closed`` where test labels stay so."""
     if line.status != "ok":
         return line.status
     if line.deviation("test_accuracy") is not None:
         return spread(line, "test_accuracy")
+    if line.mean("test_accuracy") is None:
+        return "closed"
     low, high = line.mean("test_low"), line.mean("test_high")
     return f"{percent(line.mean('test_accuracy'))} [{percent(low)}, {percent(high)}]"
+
+
+def old(line: Line) -> str:
+    """Return the mark of figures that count features from the cache."""
+    return _CACHED if line.is_cached else ""
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -66,10 +75,11 @@ COLUMNS: tuple[Column, ...] = (
     Column("test %", "accuracy on the test images with its 95 % interval, or ± deviation over splits", tested),
     Column("train %", "accuracy on the images it was fitted on", lambda line: percent(line.mean("train_accuracy"))),
     Column("train s", "seconds to extract, select and fit on all training images",
-           lambda line: seconds(line.training_seconds)),
+           lambda line: seconds(line.training_seconds) + old(line)),
     Column("fit s", "seconds of the final classifier fit alone",
            lambda line: "" if line.is_baseline else seconds(line.seconds("fit"))),
-    Column("images/s", "test images labelled a second, in one batch", lambda line: figure(line.mean("images_per_s"))),
+    Column("images/s", "test images labelled a second, in one batch",
+           lambda line: figure(line.mean("images_per_s")) + old(line)),
     Column("ms/image", "median latency of a single image, from pixels to label",
            lambda line: figure(line.mean("latency_ms_p50"))),
     Column("dim", "numbers an image", lambda line: f"{line.mean('dim') or 0:.0f}" if line.mean("dim") else ""),
@@ -82,6 +92,9 @@ def caption(dataset: DatasetSummary) -> str:
     """Return ``photos: 5,000 training and 1,000 test images of 10 classes``."""
     data = dataset.data
     train, test = data.get("n_train", 0), data.get("n_test", 0)
+    if data.get("quick"):
+        sample = f"{data['quick']:,} of {train:,} training images"
+        return f"{dataset.name}: a sample of {sample} of {len(data.get('classes', ()))} classes"
     return f"{dataset.name}: {train:,} training and {test:,} test images of {len(data.get('classes', ()))} classes"
 
 
@@ -91,6 +104,9 @@ def verdict(dataset: DatasetSummary) -> str:
     if line is None:
         return "Nothing was validated, so nothing is recommended."
     chosen = f" ({line.chosen})" if line.chosen else ""
+    if line.mean("test_accuracy") is None:
+        best = percent(line.mean("val_accuracy"))
+        return f"Best on the folds of the sample: {line.label}{chosen}, {best} %. {_closed(dataset).capitalize()}."
     sentence = f"Validation recommends {line.label}{chosen}: "
     if line.deviation("test_accuracy") is not None:
         n = len(line.values("test_accuracy"))
@@ -106,11 +122,18 @@ def verdict(dataset: DatasetSummary) -> str:
     return sentence + f"{accuracy} % on the test images, 95 % interval {low} to {high} ({method})."
 
 
+def _closed(dataset: DatasetSummary) -> str:
+    return f"quick: a sample of {dataset.data['quick']:,} images; test labels stay closed"
+
+
 def footnotes(summary: Summary) -> list[str]:
     """Return what a reader must know beside the table."""
     notes = []
     for dataset in summary.datasets:
         notes.extend(_data_notes(dataset))
+        if dataset.data.get("quick"):
+            notes.append(f"{dataset.name}: {_closed(dataset)}.")
+            continue
         count = sum(o.get("dataset") == dataset.name for o in summary.openings)
         times = "once" if count == 1 else f"{count} times"
         notes.append(
@@ -118,6 +141,8 @@ def footnotes(summary: Summary) -> list[str]:
         )
     if any("shared" in str(r.get("phases")) for r in summary.records):
         notes.append("Times are medians of warm runs; features that rows share were made and timed once.")
+    if any(line.is_cached for dataset in summary.datasets for line in dataset.lines):
+        notes.append(f"{_CACHED} counts features from the cache as what they cost when they were made.")
     notes.extend(_row_notes(summary))
     if summary.n_missing:
         missing = counted(summary.n_missing, "row")
