@@ -16,7 +16,7 @@ from typing import Any
 import featbench
 from featbench.numerics.threads import n_threads
 
-__all__ = ["code_fingerprint", "describe", "opencv_conflict", "source_fingerprint", "versions"]
+__all__ = ["code_fingerprint", "cpu", "describe", "opencv_conflict", "source_fingerprint", "versions"]
 
 _RECORDED = (
     "numpy", "scipy", "scikit-learn", "scikit-image", "opencv-python-headless", "Pillow", "numba", "pandas",
@@ -80,7 +80,8 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 @cache
-def _cpu() -> str:
+def cpu() -> str:
+    """Return the processor's name."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -117,7 +118,7 @@ def describe() -> dict[str, Any]:
         f"{p['internal_api']} {p.get('version') or ''}".strip(): p["num_threads"] for p in threadpool_info()
     }
     return {
-        "cpu": _cpu(),
+        "cpu": cpu(),
         "cores": n_cores(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["COLUMNS", "STATUSES", "frame", "to_row"]
+__all__ = ["COLUMNS", "STATUSES", "frame", "rates", "to_row"]
 
 STATUSES = ("ok", "failed", "timeout", "skipped")
 
@@ -18,7 +18,9 @@ COLUMNS = (
     "balanced_accuracy", "load_s", "fit_extractor_s", "transform_train_s", "transform_test_s", "search_s",
     "fit_s", "predict_s", "images_per_s", "latency_ms_p50", "latency_ms_p95", "peak_rss_mb", "status",
     # further ones
-    "macro_f1", "top5_accuracy", "interval", "parameters", "preprocess_s", "warmup_s", "reason", "warnings",
+    "macro_f1", "top5_accuracy", "interval", "parameters", "preprocess_s", "warmup_s", "reason", "warnings", "cached",
+    "noisy", "load_others", "load_stolen", "transform_gflop_s", "transform_gb_s", "fit_gflop_s", "fit_gb_s",
+    "predict_gflop_s", "predict_gb_s", "peak_anonymous_mb", "peak_mapped_mb", "peak_device_mb",
 )  # fmt: skip
 
 _PHASES = {
@@ -57,10 +59,44 @@ def to_row(record: Mapping[str, Any]) -> dict[str, Any]:
         row[column] = timing["seconds"] if timing else None
     warm = [t["seconds"] for phase, t in (record.get("phases") or {}).items() if phase.startswith("warmup")]
     row["warmup_s"] = sum(warm) if warm else None
+    row.update(_instrument(record.get("phases") or {}))
     chosen = (record.get("selection") or {}).get("parameters") or {}
     row["parameters"] = ", ".join(f"{k}={_number(v)}" for k, v in chosen.items())
     row["warnings"] = " | ".join(record.get("warnings") or ())
+    row["cached"] = ", ".join(name for name, t in (record.get("phases") or {}).items() if t.get("cached"))
     return row
+
+
+def _instrument(phases: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return how far times can be trusted, and how much of the machine phases used."""
+    told: dict[str, Any] = {
+        "noisy": ", ".join(name for name, timing in phases.items() if timing.get("noisy"))
+    }
+    loads = [timing["load"] for timing in phases.values() if timing.get("load")]
+    for name in ("others", "stolen"):
+        told[f"load_{name}"] = max((load[name] for load in loads), default=None)
+    for name, phase in (("transform", "transform_test"), ("fit", "fit"), ("predict", "predict")):
+        told[f"{name}_gflop_s"], told[f"{name}_gb_s"] = rates(phases.get(phase)) or (None, None)
+    return told
+
+
+def rates(timing: Mapping[str, Any] | None) -> tuple[float, float] | None:
+    """Return 10⁹ operations and 10⁹ bytes a second of a phase.
+
+    Parameters
+    ----------
+    timing : mapping or None
+        As a record has it.
+
+    Returns
+    -------
+    tuple of float, or None
+        None where nobody has counted what the phase has to do.
+    """
+    if not timing or not timing.get("cost") or not timing["seconds"]:
+        return None
+    cost, nanoseconds = timing["cost"], 1e9 * timing["seconds"]
+    return cost["operations"] / nanoseconds, cost["bytes"] / nanoseconds
 
 
 def frame(records: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:

@@ -16,7 +16,8 @@ The laws that every one of them keeps are run by `featbench.testing.check_extrac
 from __future__ import annotations
 
 from featbench.base.classifier import Classifier, Fold
+from featbench.base.cost import Cost, product_cost
 from featbench.base.extractor import Extractor
 from featbench.base.feature_map import FeatureMap, check_rows
 
-__all__ = ["Classifier", "Extractor", "FeatureMap", "Fold", "check_rows"]
+__all__ = ["Classifier", "Cost", "Extractor", "FeatureMap", "Fold", "check_rows", "product_cost"]

@@ -10,7 +10,7 @@ from featbench.errors import InputError, Shown, must_be
 from featbench.images import ImageBatch, check_images, check_sizes, image_shape
 from featbench.types import ImageArray
 
-__all__ = ["Checks"]
+__all__ = ["Checks", "is_empty_list"]
 
 
 class Checks:
@@ -66,3 +66,8 @@ class Checks:
         shape: tuple[Any, ...] = getattr(self, "image_shape_", (None,))
         if None not in shape:
             self._check_length(shape)
+
+
+def is_empty_list(images: Any) -> bool:
+    """Tell whether images are none at all, so that nothing can be known of their shape."""
+    return isinstance(images, (list, tuple)) and not images

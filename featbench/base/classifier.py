@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 
+from featbench.base.cost import Cost
 from featbench.saved import load_plugin, save_plugin, why_not
 from featbench.types import AnyArray, Indices
 
@@ -91,6 +92,39 @@ class Classifier(ClassifierMixin, BaseEstimator, ABC):
             A sentence each, beginning with the place.
         """
         return []
+
+    def cost(self, n: int, shape: tuple[int, ...]) -> Cost | None:  # noqa: ARG002 - for overriding
+        """Return what `predict` cannot do without once it is fitted, or None where nobody has counted it.
+
+        Parameters
+        ----------
+        n : int
+            Number of rows.
+        shape : tuple of int
+            Of one row, ``(d,)``.
+
+        Returns
+        -------
+        Cost or None
+        """
+        return None
+
+    def fit_cost(self, n: int, shape: tuple[int, ...]) -> Cost | None:  # noqa: ARG002 - for overriding
+        """Return what the `fit` that was could not do without, as `cost` does of `predict`.
+
+        Parameters
+        ----------
+        n : int
+            Number of training rows.
+        shape : tuple of int
+            Of one row, ``(d,)``.
+
+        Returns
+        -------
+        Cost or None
+            Of a search, as many steps as it took.
+        """
+        return None
 
     def unsavable(self) -> str | None:
         """Say why `save` would refuse this classifier, or None where it would not.

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from featbench.base.checks import Checks
+from featbench.base.checks import Checks, is_empty_list
+from featbench.base.cost import Cost
 from featbench.descriptors import LocalDescriptors
 from featbench.errors import InputError, Shown, must_be
 from featbench.images import ImageBatch, by_shape, check_images, check_sizes, chunks, image_shape
@@ -116,7 +117,7 @@ class Extractor(Checks, TransformerMixin, BaseEstimator, ABC):
         """
         self._check_fitted("transform")
         check_parameters(self)
-        if _is_empty_list(images):
+        if is_empty_list(images):
             return np.empty((0, self.n_features_out_), dtype=self.feature_dtype)
         images = self._check(images)
         self._check_shape(images)
@@ -159,7 +160,7 @@ class Extractor(Checks, TransformerMixin, BaseEstimator, ABC):
                 must_be(name, "the extractor", "one with local descriptors", Shown(name), remedy)
             )
         check_parameters(self)
-        if _is_empty_list(images):
+        if is_empty_list(images):
             images = np.zeros((0, *_SMALL), dtype=np.uint8)
         images = check_sizes(images, name)
         if isinstance(images, list):
@@ -262,6 +263,10 @@ class Extractor(Checks, TransformerMixin, BaseEstimator, ABC):
             return str(reason)
         return None
 
+    def cost(self, n: int, shape: tuple[int, ...]) -> Cost | None:  # noqa: ARG002 - for overriding
+        """Return what `transform` of n images of `shape` cannot do without; None where nobody has counted it."""
+        return None
+
     @abstractmethod
     def _n_features(self, shape: tuple[int, ...]) -> int:
         """Return d for images of `shape`; raise `InputError` where they are too small."""
@@ -269,6 +274,10 @@ class Extractor(Checks, TransformerMixin, BaseEstimator, ABC):
     @abstractmethod
     def _extract(self, images: ImageArray) -> FeatureMatrix:
         """Extract features of at least one image of the right shape."""
+
+    def _length_beside(self, fitted: Any, shape: tuple[int, ...]) -> int:  # noqa: ARG002 - for overriding
+        """Return d for images of `shape` as `_n_features` does; `fitted` is this part as a whole has fitted it, or None."""
+        return self._n_features(shape)
 
     def _fit(self, images: Any, y: AnyArray | None) -> None:
         """Learn from training images, as `fit` takes them."""
@@ -285,10 +294,6 @@ class Extractor(Checks, TransformerMixin, BaseEstimator, ABC):
     def _describe(self, images: ImageArray) -> LocalDescriptors:
         """Return the local descriptors of at least one image; none where an image is too small."""
         raise NotImplementedError
-
-
-def _is_empty_list(images: Any) -> bool:
-    return isinstance(images, (list, tuple)) and not images
 
 
 def _chunk(shape: tuple[int, ...]) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.preprocessing import FunctionTransformer
 
-from featbench.base import Classifier, Fold
+from featbench.base import Classifier, Cost, Fold
 from featbench.classifiers.inputs import new_rows, training_rows
 from featbench.errors import InputError, Shown, must_be
 from featbench.numerics.device_neighbors import DeviceNeighbors
@@ -23,6 +23,10 @@ from featbench.types import AnyArray, Float64Array, Indices, Labels
 __all__ = ["KNN"]
 
 _ROWS = 4096
+
+# Of two numbers at the same place in two rows: a product and a sum, all that L2 and cosine need beside sums that a row
+# has by itself; difference, absolute value, sum; difference, square, sum, quotient, sum; the smaller, sum.
+_OPERATIONS = {"l2": 2, "cosine": 2, "l1": 3, "chi2": 5, "intersection": 2}
 
 # Made from the training rows alone, so neither parameters nor what was learnt: it is not saved, copied or pickled.
 _PREPARED: WeakKeyDictionary[KNN, Neighbors] = WeakKeyDictionary()
@@ -165,6 +169,12 @@ class KNN(Classifier):
             X = np.asarray(X)
             return super().fit_path(_compact(X) if X.dtype.kind == "f" else X, y, candidates, folds)
         return super().fit_path(X, y, candidates, folds, preprocess)
+
+    def cost(self, n: int, shape: tuple[int, ...]) -> Cost:
+        """Return the distances of each row from each training row, all read once; votes are left out."""
+        d, itemsize = shape[0], self.X_.dtype.itemsize
+        operations = float(n) * len(self.X_) * d * _OPERATIONS[self.metric]
+        return Cost(operations, float(itemsize) * (len(self.X_) + n) * d + 8.0 * n)
 
     def refuses(self, candidate: Mapping[str, Any], n_rows: int) -> str | None:
         """Say that a candidate has more neighbours than a fold has training rows."""

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 
-from featbench.base import Fold
+from featbench.base import Cost, Fold
 from featbench.classifiers.class_weights import ClassWeight, row_weights
 from featbench.classifiers.inputs import new_rows, training_rows
 from featbench.classifiers.linear_scores import LinearScores
@@ -145,6 +145,21 @@ class LinearClassifier(LinearScores):
     def _problem(self) -> Problem:
         loss, ratio = self._loss(), {"l2": 0.0, "l1": 1.0, "elastic_net": self.l1_ratio}[self.penalty]
         return Problem(loss, ratio, self.max_iter, self.tol)
+
+    def fit_cost(self, n: int, shape: tuple[int, ...]) -> Cost | None:
+        """Return second moment, its factor and a gradient for each iteration, of smooth losses with squared weights.
+
+        A gradient is a product of rows and weights and one of slopes and rows, which go through float32 rows once. The
+        first is that at W = 0, the last the one that states how near the optimum the fit is. What a line search asks
+        for beyond that is left out, and so are the losses.
+        """
+        d, n_classes = shape[0], len(self.classes_)
+        problem = self._problem()
+        if isinstance(problem.loss, Hinge) or problem.l1_ratio > 0 or d > n:
+            return None
+        gradients = self.n_iter_ + 2
+        moment = float(n) * d * (d + 1) + d**3 / 3
+        return Cost(moment + gradients * 4.0 * n * d * n_classes, 4.0 * n * d * (gradients + 1))
 
     def fit_path(
         self,

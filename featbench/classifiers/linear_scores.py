@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from featbench.base import Classifier
+from featbench.base import Classifier, Cost
 from featbench.classifiers.inputs import new_rows
 from featbench.numerics import losses
 from featbench.numerics.losses import LossAndGradient
@@ -63,6 +63,12 @@ class LinearScores(Classifier):
         winners = np.argmax(self._scores(X), axis=1)
         labels: AnyArray = self.classes_[winners]
         return labels
+
+    def cost(self, n: int, shape: tuple[int, ...]) -> Cost:
+        """Return the product of rows, in float32, and weights, the biases, and the comparisons of scores."""
+        d, n_classes = shape[0], len(self.classes_)
+        operations = float(n) * (2 * d * n_classes + n_classes + n_classes - 1)
+        return Cost(operations, 4.0 * n * d + 8.0 * n_classes * (d + 1) + 8.0 * n)
 
     def _scores(self, X: AnyArray) -> Float64Array:
         """Return scores in float64, block by block, so that no copy of all rows is made."""

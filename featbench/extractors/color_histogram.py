@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
-from featbench.base import Extractor
-from featbench.extractors.color_spaces import CHANNELS, Space, check_colour, to_space
+from featbench.base import Cost, Extractor
+from featbench.extractors.color_spaces import CHANNELS, CONVERSION_OPERATIONS, Space, check_colour, to_space
 from featbench.extractors.grids import cell_edges, check_grid
 from featbench.numerics.threads import kernel, spread
 from featbench.parameters import Bounds
@@ -102,6 +102,17 @@ class ColorHistogram(Extractor):
         check_colour("ColorHistogram", shape)
         check_grid("ColorHistogram", shape, self.grid)
         return self.grid**2 * (self.bins**3 if self.kind == "joint" else 3 * self.bins)
+
+    def cost(self, n: int, shape: tuple[int, ...]) -> Cost:
+        """Return conversion, bins and counts of every pixel, and a division of every count."""
+        pixels, length = shape[0] * shape[1], self._n_features(shape)
+        # A coordinate times the number of bins; where it is shared, what lies beyond the bin, and the rest of it.
+        binned = 3 * (3 if self.soft else 1)
+        # Two factors and a sum for each of eight places, or a sum for each of two in each coordinate; or just a sum.
+        shared, alone = (8 * (2 + 1), 1) if self.kind == "joint" else (3 * 2, 3)
+        counted = shared if self.soft else alone
+        operations = pixels * (CONVERSION_OPERATIONS[self.space] + binned + counted) + length
+        return Cost(float(n) * operations, float(n) * (3 * pixels + 4 * length))
 
     def _extract(self, images: ImageArray) -> FeatureMatrix:
         return color_histogram(

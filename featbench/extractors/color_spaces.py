@@ -28,7 +28,7 @@ from featbench.errors import InputError, Shown, must_be
 from featbench.numerics.threads import kernel
 from featbench.types import ImageArray
 
-__all__ = ["CHANNELS", "Space", "check_colour", "to_space"]
+__all__ = ["CHANNELS", "CONVERSION_OPERATIONS", "Space", "check_colour", "to_space"]
 
 Space: TypeAlias = Literal["rgb", "hsv", "lab", "opponent"]
 
@@ -38,6 +38,18 @@ CHANNELS: dict[str, tuple[str, str, str]] = {
     "lab": ("L*", "a*", "b*"),
     "opponent": ("red-green", "yellow-blue", "intensity"),
 }
+
+CONVERSION_OPERATIONS: dict[str, int] = {
+    "rgb": 3,  # a division each
+    "hsv": 4
+    + 1
+    + 4
+    + 2
+    + 3,  # largest and smallest, their difference, the hue's sum, its divisor, three divisions
+    "lab": 3 * 5 + 2 + 3 + 2 + 8,  # a matrix, two whites, three roots, L*, and a* and b* with their scales
+    "opponent": 2 + 4 + 2 + 3,  # three sums and a division each
+}
+"""Of a pixel, by the formulas below; what a level of sRGB stands for is looked up."""
 
 _AB = 110.0  # beyond any a* or b* of an 8-bit colour, the largest being 107.9
 _LEVELS = np.arange(256) / 255

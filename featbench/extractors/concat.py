@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from featbench.base import Extractor
+from featbench.base import Cost, Extractor
 from featbench.errors import InputError, must_be
 from featbench.extractors import EXTRACTORS
 from featbench.extractors.named_parts import NamedParts, default_name
@@ -114,19 +114,38 @@ class Concat(NamedParts, Extractor):
         self.parts = list(named)
 
     def _n_features(self, shape: tuple[int, ...]) -> int:
+        return self._length_beside(self, shape)
+
+    def _length_beside(self, fitted: Any, shape: tuple[int, ...]) -> int:
+        theirs = dict(getattr(fitted, "parts_", []))
         total = 0
-        for _, part in self._named():
+        for name, part in self._named():
             check_parameters(part)
-            total += part._n_features(shape)
+            total += part._length_beside(theirs.get(name), shape)
         return total
 
     def _fit(self, images: Any, y: AnyArray | None) -> None:
         self.parts_ = [(name, clone(part).fit(images, y)) for name, part in self._named()]
+        self.n_features_out_ = sum(
+            part.n_features_out_ for _, part in self.parts_
+        )  # files may hold others than before
         self.scales_ = np.ones(len(self.parts_), dtype=np.float32)
         if self.scale == "variance" and len(images):
             chosen = np.unique(np.linspace(0, len(images) - 1, _SAMPLE).astype(np.int64))
             sample = [images[i] for i in chosen] if isinstance(images, list) else take(images, chosen)
             self.scales_[:] = [_unit_variance(np.asarray(part.transform(sample))) for _, part in self.parts_]
+
+    def cost(self, n: int, shape: tuple[int, ...]) -> Cost | None:
+        """Return the sum over parts, each of which reads the images, where all are counted; and the scales."""
+        parts = self.parts_ if hasattr(self, "parts_") else self._named()
+        total = Cost(0.0, 0.0)
+        for _, part in parts:
+            own = part.cost(n, shape)
+            if own is None:
+                return None
+            total = total.plus(own)
+        scaled = n * self._n_features(shape) if self.scale == "variance" else 0
+        return Cost(total.operations + scaled, total.bytes)
 
     def _extract(self, images: ImageArray) -> FeatureMatrix:
         features = np.empty((len(images), self.n_features_out_), dtype=np.float32)

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from featbench.base import Extractor
+from featbench.base import Cost, Extractor
 from featbench.errors import InputError, Shown, must_be
+from featbench.extractors.hog_cost import cs231n_cost, dalal_cost, uoctti_cost
 from featbench.extractors.hog_cs231n import cs231n_hog
 from featbench.extractors.hog_dalal import dalal_hog
 from featbench.extractors.hog_roots import roots_hog
@@ -197,6 +198,14 @@ class HOG(Extractor):
         if self.variant == "uoctti":
             return rows * cols * (3 * self.orientations + 4)
         return (rows - self.block + 1) * (cols - self.block + 1) * self.block**2 * self.orientations
+
+    def cost(self, n: int, shape: tuple[int, ...]) -> Cost:
+        """Return what the variant cannot do without, counted by its definition."""
+        if self.variant == "cs231n":
+            return cs231n_cost(n, shape, self.orientations, self.cell)
+        if self.variant == "uoctti":
+            return uoctti_cost(n, shape, self.orientations, self.cell)
+        return dalal_cost(n, shape, self.orientations, self.cell, self.block, self.block_norm, self.gamma)
 
     def _extract(self, images: ImageArray) -> FeatureMatrix:
         if self.variant == "cs231n":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -9,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
-from featbench.base import Extractor
+from featbench.base import Cost, Extractor
 from featbench.errors import InputError, must_be
 from featbench.extractors.grids import cell_edges, check_grid
 from featbench.extractors.lbp_codes import Circle, label_table, labels_of, n_labels
@@ -114,6 +115,17 @@ class LBP(Extractor):
     def _n_features(self, shape: tuple[int, ...]) -> int:
         check_grid("LBP", shape, self.grid)
         return self.grid**2 * sum(n_labels(points, self.method) for points, _ in self._circles())
+
+    def cost(self, n: int, shape: tuple[int, ...]) -> Cost:
+        """Return luma, the comparisons of every pixel with its neighbours, a count each, and a division of counts."""
+        pixels, length = shape[0] * shape[1], self._n_features(shape)
+        a_pixel = 6 if len(shape) == 3 else 0  # as `RawPixels`
+        for points, radius in self._circles():
+            # A neighbour between pixels is the mean of means, three of two products and a sum; then it is compared, and
+            # its bit added.
+            between = Circle(points, radius, *shape[:2]).n_between
+            a_pixel += points * 2 + between * 9 + 1
+        return Cost(float(n) * (pixels * a_pixel + length), float(n) * (math.prod(shape) + 4 * length))
 
     def _extract(self, images: ImageArray) -> FeatureMatrix:
         return lbp(images, circles=self._circles(), method=self.method, grid=self.grid)

@@ -40,6 +40,8 @@ class Circle:
         How far each neighbour lies from there, in pixels, 0 to 1.
     margin : int
         Pixels around the image that neighbours reach.
+    n_between : int
+        Neighbours that lie between pixels.
     """
 
     def __init__(self, points: int, radius: float, height: int, width: int) -> None:
@@ -48,6 +50,7 @@ class Circle:
         self.rows, self.down = _split(np.round(-radius * np.sin(angles), 5), height)
         self.cols, self.across = _split(np.round(radius * np.cos(angles), 5), width)
         self.margin = int(np.ceil(radius)) + 1
+        self.n_between = int(np.count_nonzero((self.down[:, 0] != 0) | (self.across[:, 0] != 0)))
 
 
 def _split(offsets: Float64Array, extent: int) -> tuple[Indices, Float64Array]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from featbench.base import Extractor
+from featbench.base import Cost, Extractor
 from featbench.errors import InputError, must_be
 from featbench.images import chunks
 from featbench.numerics.area import area_resize
@@ -99,6 +100,18 @@ class RawPixels(Extractor):
             remedy = "Centred pixels are fractions and negative: take dtype='float32'."
             raise InputError(must_be("RawPixels", "dtype", "'float32' for center=True", self.dtype, remedy))
         return int(np.prod(self._shape(shape)))
+
+    def cost(self, n: int, shape: tuple[int, ...]) -> Cost:
+        """Return the sums behind luma and area means, a subtraction a number where centred, and the bytes."""
+        height, width, channels = shape[0], shape[1], shape[2] if len(shape) == 3 else 1
+        operations = 0
+        if self.grey and channels == 3:  # three products, their sum, and a half that rounds it
+            operations, channels = height * width * 6, 1
+        if self.size is not None:  # each pixel times its share, added
+            operations += 2 * height * width * channels
+        d = int(np.prod(self._shape(shape)))
+        operations += d if self.center else 0
+        return Cost(float(n) * operations, float(n) * (math.prod(shape) + d * self.feature_dtype.itemsize))
 
     def _fit(self, images: Any, y: AnyArray | None) -> None:  # noqa: ARG002 - pixels have no labels
         self.mean_ = np.zeros(self.n_features_out_, dtype=np.float32)

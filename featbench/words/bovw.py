@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from sklearn.base import clone
 
-from featbench.base import Extractor, FeatureMap
+from featbench.base import Cost, Extractor, FeatureMap
 from featbench.errors import InputError, Shown, must_be
 from featbench.images import ImageBatch
 from featbench.maps.in_turn import fit_in_turn
@@ -20,6 +20,7 @@ from featbench.types import AnyArray, FeatureMatrix, ImageArray
 from featbench.words import choices, labels
 from featbench.words.building import PARTS, Parts, build_parts, joined, part_problems
 from featbench.words.coding import code
+from featbench.words.cost import products_cost
 from featbench.words.learning import sampled_descriptors, some_images
 from featbench.words.mirror import mirrored_words, with_mirror_images
 from featbench.words.parts import Codebook, Descriptor, Encoding, Sampling
@@ -239,6 +240,12 @@ class BagOfVisualWords(Extractor):
             self.codebook_ = mirrored_words(parts.codebook, X, channels, seed)
         else:
             self.codebook_ = parts.codebook.fit(X, seed)
+
+    def cost(self, n: int, shape: tuple[int, ...]) -> Cost | None:
+        """Return the matrix products alone, of patches on a grid, once it is fitted."""
+        return (
+            products_cost(n, shape, self._fitted(), self.n_features_out_) if hasattr(self, "final_") else None
+        )
 
     def _extract(self, images: ImageArray) -> FeatureMatrix:
         if self.device != "cpu":

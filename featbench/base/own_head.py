@@ -1,0 +1,83 @@
+"""What an extractor with a classifier of its own is."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import numpy as np
+
+from featbench.base.extractor import Extractor
+from featbench.errors import InputError, Shown, must_be
+from featbench.images import ImageBatch, chunks
+from featbench.types import AnyArray, FeatureMatrix, ImageArray
+
+__all__ = ["OwnHead"]
+
+_CHUNK = 1024  # images that are scored at once
+
+
+class OwnHead(Extractor):
+    """An extractor whose `fit` learns a classifier as well, such as a network's last layer.
+
+    Its scores stand in the place of features in a row of their own, before the classifier `own_head`, which takes the
+    class with the highest: "features and SVM" and "end to end" stand side by side. Scores are selected, refitted and
+    judged as features are: such an extractor has `uses_labels`, so that it is validated on images that it has not seen.
+
+    Attributes
+    ----------
+    classes_ : ndarray, (n_classes,)
+        Sorted labels, after `fit`.
+    """
+
+    uses_labels = True
+    classes_: AnyArray
+
+    def scores(self, images: ImageBatch) -> FeatureMatrix:
+        """Return the scores of the extractor's own classifier.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, (n, h, w, 3) or (n, h, w), list of ndarray, or ImageSource
+            Of the shape that `fit` saw.
+
+        Returns
+        -------
+        ndarray of float32, (n, n_classes)
+            Columns in the order of `classes_`; the highest is the label.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            Images of another shape or kind.
+        """
+        self._check_fitted("scores")
+        images = self._check(images)  # type: ignore[assignment]
+        self._check_shape(images)
+        parts = [self._scores(chunk) for chunk in chunks(images, _CHUNK)]
+        return np.concatenate([np.empty((0, len(self.classes_)), np.float32), *parts])
+
+    @abstractmethod
+    def _scores(self, images: ImageArray) -> FeatureMatrix:
+        """Return the scores of at least one image of the right shape."""
+
+    def _codes(self, y: AnyArray | None, n: int) -> AnyArray:
+        """Set `classes_` and return each label's number among them.
+
+        Raises
+        ------
+        InputError
+            No labels, another number than images, or one class alone.
+        """
+        name = type(self).__name__
+        if y is None:
+            raise InputError(must_be(name, "labels", "given, one an image", None, "Call fit(images, y)."))
+        y = np.asarray(y)
+        if y.shape != (n,):
+            raise InputError(must_be(name, "labels", f"one an image, {n}", Shown(f"shape {y.shape}")))
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            remedy = "There is nothing to tell apart; add images of another class."
+            raise InputError(must_be(name, "labels", "of two classes or more", Shown("one class"), remedy))
+        return codes.astype(np.int64)
