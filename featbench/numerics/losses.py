@@ -31,7 +31,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 from featbench.numerics.softmax_rows import softmax_rows
 
@@ -60,7 +60,7 @@ def softmax(scores: Any, y: Any, weights: Any = None) -> tuple[Any, Any]:
     if weights is None and isinstance(scores, np.ndarray) and scores.dtype == np.float32:
         return softmax_rows(scores, y)
     xp = array_namespace(scores)
-    samples = xp.arange(scores.shape[-1])
+    samples = xp.arange(scores.shape[-1], device=device(scores))
     shifted = scores - xp.max(scores, axis=-2, keepdims=True)  # the largest exponential is 1
     true = shifted[..., y, samples]
     gradient = xp.exp(shifted)
@@ -95,7 +95,7 @@ def weston_watkins(scores: Any, y: Any, weights: Any = None, *, squared: bool) -
         A subgradient, 0 at the kink of the plain hinge.
     """
     xp = array_namespace(scores)
-    samples = xp.arange(scores.shape[-1])
+    samples = xp.arange(scores.shape[-1], device=device(scores))
     margins = scores - scores[..., y, samples][..., None, :]
     margins += 1
     margins[..., y, samples] = 0
@@ -125,13 +125,13 @@ def crammer_singer(scores: Any, y: Any, weights: Any = None, *, squared: bool) -
         A subgradient: of equally high classes the first counts, and none at the kink of the plain hinge.
     """
     xp = array_namespace(scores)
-    samples = xp.arange(scores.shape[-1])
+    samples = xp.arange(scores.shape[-1], device=device(scores))
     rivals = scores - scores[..., y, samples][..., None, :]
     rivals[..., y, samples] = -xp.inf
     highest = xp.argmax(rivals, axis=-2)
     margins = xp.max(rivals, axis=-2)[..., None, :] + 1
     losses, slope = _hinge(xp, margins, squared)
-    classes = xp.arange(scores.shape[-2])[:, None]
+    classes = xp.arange(scores.shape[-2], device=device(scores))[:, None]
     gradient = xp.where(classes == highest[..., None, :], slope, xp.zeros_like(slope))
     gradient[..., y, samples] = -slope[..., 0, :]
     return _counted(xp, losses, gradient, weights)
@@ -158,7 +158,7 @@ def one_vs_rest(scores: Any, y: Any, weights: Any = None, *, squared: bool) -> t
         A subgradient, 0 at the kink of the plain hinge.
     """
     xp = array_namespace(scores)
-    samples = xp.arange(scores.shape[-1])
+    samples = xp.arange(scores.shape[-1], device=device(scores))
     margins = scores + 1
     margins[..., y, samples] = 1 - scores[..., y, samples]
     losses, gradient = _hinge(xp, margins, squared)
