@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,15 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from featbench.base import Classifier, Fold
 from featbench.config import Folds, Holdout, Selection
+from featbench.config.space import Space
+from featbench.config.strategies import Halving, RandomSearch, Strategy
 from featbench.datasets.splitting import split
 from featbench.errors import DataError, InputError, Shown, must_be
 from featbench.parameters import check_parameters
 from featbench.sealed import Selected
+from featbench.search import search
+from featbench.text import counted
+from featbench.trials import Candidate, Found, Task, Trial, judge, usable
 from featbench.types import AnyArray, Float64Array, Groups, Labels
 
 __all__ = ["Outcome", "make_folds", "select"]
@@ -30,13 +35,19 @@ class Outcome:
     selected : Selected
         The hyperparameters to refit with.
     candidates : tuple of dict
-        What was tried.
+        What was tried, and of a halving what came to the last rung.
     scores : ndarray of float64, (n_candidates, n_folds)
         Validation accuracy of each candidate on each fold.
     chosen : int
         The candidate with the highest mean, the first of several.
     warnings : tuple of str
-        Candidates left out, and hyperparameters chosen at the edge of their range.
+        Candidates left out, hyperparameters chosen at the edge of their range, and a search that a clock cut.
+    strategy : RandomSearch, CoarseToFine, Halving or None
+        None for a grid, of which every combination is tried.
+    trials : tuple of Trial
+        Of a strategy, all that it made.
+    cut : bool
+        Whether its seconds were spent before it was through.
     """
 
     selected: Selected
@@ -44,6 +55,9 @@ class Outcome:
     scores: Float64Array
     chosen: int
     warnings: tuple[str, ...]
+    strategy: Strategy | None = None
+    trials: tuple[Trial, ...] = ()
+    cut: bool = False
 
     @property
     def accuracy(self) -> float | None:
@@ -52,12 +66,17 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         """Return candidates, every fold's score and the choice, in JSON's types."""
-        return {
+        told = {
             "candidates": [dict(c) for c in self.candidates],
             "scores": self.scores.tolist(),
             "chosen": self.chosen,
             "parameters": dict(self.selected.parameters),
         }
+        if self.strategy is None:
+            return told
+        strategy = self.strategy.model_dump(exclude_none=True)
+        trials = [trial.to_json() for trial in self.trials]
+        return {**told, "search": {**strategy, "cut": self.cut, "trials": trials}}
 
 
 def make_folds(labels: Labels, groups: Groups | None, selection: Selection, seed: int) -> list[Fold]:
@@ -114,10 +133,12 @@ def select(
     X: AnyArray,
     y: AnyArray,
     folds: Sequence[Fold],
-    candidates: Sequence[Mapping[str, Any]],
+    candidates: Sequence[Candidate] | Space,
     preprocess: Any = None,
+    strategy: Strategy | None = None,
+    seed: int = 0,
 ) -> Outcome:
-    """Score every candidate on every fold and choose the best mean accuracy.
+    """Score candidates on every fold and choose the best mean accuracy, the first of several.
 
     Parameters
     ----------
@@ -129,10 +150,14 @@ def select(
         Training labels.
     folds : sequence of Fold
         Of `make_folds`; without any, the one candidate is taken unvalidated.
-    candidates : sequence of mapping
-        Hyperparameters to set.
+    candidates : sequence of mapping, or Space
+        Hyperparameters to set, all of which are tried; or what a strategy draws them from.
     preprocess : unfitted transformer, optional
         Learns on each fold's training rows alone.
+    strategy : RandomSearch, CoarseToFine or Halving, optional
+        For a space, which cannot do without.
+    seed : int, optional
+        Of the strategy's draws.
 
     Returns
     -------
@@ -143,51 +168,67 @@ def select(
     InputError
         No candidate can be used on so few rows.
     """
+    task = Task(classifier, X, y, folds, preprocess, seed)
+    if isinstance(candidates, Space):
+        assert strategy is not None, "a space is read for a strategy"
+        return _searched(task, candidates, strategy)
     if not folds:
         only = candidates[0] if candidates else {}
         return Outcome(Selected(dict(only)), (only,), np.empty((1, 0)), 0, ())
-    usable, left_out = _usable(classifier, candidates, min(len(f.train) for f in folds))
-    predictions = classifier.fit_path(X, y, usable, folds, preprocess)
-    scores = np.array(
-        [
-            [
-                np.mean(predicted[c] == y[fold.validation])
-                for fold, predicted in zip(folds, predictions, strict=True)
-            ]
-            for c in range(len(usable))
-        ]
-    )
-    chosen = int(np.argmax(scores.mean(axis=1)))
-    warnings = (*left_out, *_edges(classifier, usable, chosen))
-    return Outcome(Selected(dict(usable[chosen])), tuple(usable), scores, chosen, warnings)
+    tried, refused = usable(classifier, candidates, folds)
+    _refuse_none(tried, refused)
+    return _outcome(task, Found(tuple(judge(task, tried, folds)), refused))
 
 
-def _usable(
-    classifier: Classifier, candidates: Sequence[Mapping[str, Any]], n_rows: int
-) -> tuple[list[Mapping[str, Any]], list[str]]:
-    reasons = [classifier.refuses(candidate, n_rows) for candidate in candidates]
-    usable = [c for c, reason in zip(candidates, reasons, strict=True) if reason is None]
-    refused = [reason for reason in reasons if reason is not None]
-    if not usable:
+def _searched(task: Task, space: Space, strategy: Strategy) -> Outcome:
+    found = search(task, space, strategy)
+    _refuse_none(found.trials, found.refused)
+    outcome = _outcome(task, found, space if isinstance(strategy, RandomSearch | Halving) else None)
+    warnings = outcome.warnings
+    if found.cut:
+        n = counted(len(found.trials), "trial")
+        spent = f"the {strategy.seconds:g} s of the search were spent after {n}"
+        told = f"{spent}; another machine may choose otherwise"
+        warnings = (*warnings, told)
+    return replace(outcome, warnings=warnings, strategy=strategy, trials=found.trials, cut=found.cut)
+
+
+def _refuse_none(usable_: Sequence[object], refused: Sequence[str]) -> None:
+    if not usable_:
         raise InputError(f"selection: no candidate can be used: {'; '.join(refused)}. Use smaller values.")
-    return usable, [f"selection left out {'; '.join(refused)}"] if refused else []
 
 
-def _edges(classifier: Classifier, candidates: Sequence[Mapping[str, Any]], chosen: int) -> list[str]:
+def _outcome(task: Task, found: Found, drawn: Space | None = None) -> Outcome:
+    """Choose among the trials on all rows; what was tried on fewer counts for the edges."""
+    judged = found.whole
+    scores = np.array([trial.scores for trial in judged])
+    chosen = int(np.argmax(scores.mean(axis=1)))
+    best = judged[chosen].candidate
+    tried = [trial.candidate for trial in found.trials]
+    left_out = [f"selection left out {'; '.join(found.refused)}"] if found.refused else []
+    warnings = (*left_out, *_edges(task.classifier, tried, best, drawn))
+    return Outcome(Selected(dict(best)), tuple(t.candidate for t in judged), scores, chosen, warnings)
+
+
+def _edges(
+    classifier: Classifier, tried: Sequence[Candidate], chosen: Candidate, drawn: Space | None
+) -> list[str]:
     """Warn where the best value of a searched number is the smallest or the largest that was tried."""
     warnings = []
-    for name, best in candidates[chosen].items():
-        values = {c[name] for c in candidates}
+    for name, best in chosen.items():
+        values = {c[name] for c in tried}
         if len(values) < 3 or not all(
             isinstance(v, (int, float)) and not isinstance(v, bool) for v in values
         ):
             continue
+        # Draws need not reach the ends of a range: more of them may do as well.
+        more = " or raise trials" if drawn is not None and name in drawn.ranges else ""
         for end, word in ((min(values), "smallest"), (max(values), "largest")):
             if best == end and _may_go_on(classifier, name, best, -1 if word == "smallest" else 1):
                 further = "below" if word == "smallest" else "above"
                 warnings.append(
                     f"{name} = {best:g} is the {word} value that was tried, so the best may lie {further}: "
-                    f"widen search.{name}."
+                    f"widen search.{name}{more}."
                 )
     return warnings
 

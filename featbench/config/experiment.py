@@ -13,6 +13,7 @@ from featbench.config.components import Component
 from featbench.config.rows import VOTES, Cell, Ensemble, EnsembleCell
 from featbench.config.rules import Rule
 from featbench.config.sections import Folds, Holdout, Section, Selection
+from featbench.config.space import Candidates
 
 __all__ = [
     "PLURALS",
@@ -82,7 +83,7 @@ class Experiment:
     seeds: tuple[int, ...]
     extractors: tuple[Component, ...]
     preprocesses: tuple[str, ...]
-    classifiers: tuple[tuple[Component, tuple[Mapping[str, Any], ...]], ...]
+    classifiers: tuple[tuple[Component, Candidates], ...]
     selection: Selection
     timing: Timing
     ensembles: tuple[Ensemble, ...] = ()

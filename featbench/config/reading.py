@@ -14,6 +14,8 @@ from featbench.config.experiment import PLURALS, Experiment, Settings, Timing
 from featbench.config.filters import read_exclusions
 from featbench.config.search import candidates_of, read_space
 from featbench.config.sections import Folds, Holdout, Selection
+from featbench.config.space import Space
+from featbench.config.strategies import read_strategy
 from featbench.config.validation import parameters_of, validation_problems
 from featbench.errors import ConfigError, Shown, must_be, nearest
 from featbench.preprocessing import PREPROCESSORS
@@ -50,8 +52,11 @@ def read_experiment(document: Document, name: str) -> Experiment:
     }
     preprocesses = _read_preprocesses(document, written["preprocess"], problems)
     selection = _read_selection(document, data.get("selection", {"folds": 5}), problems)
+    strategy = None if isinstance(selection, str) else selection.search
     common = read_space(document, ("search",), data.get("search", {}), problems)
-    classifiers = [(c, candidates_of(document, c, common, p, problems)) for p, c in read["classifier"] if c]
+    classifiers = [
+        (c, candidates_of(document, c, common, p, problems, strategy)) for p, c in read["classifier"] if c
+    ]
     _check_search(document, common, [c for c, _ in classifiers], problems)
     _check_selection(document, selection, classifiers, problems)
     if problems or settings is None:
@@ -149,12 +154,16 @@ def _read_preprocesses(
 def _read_selection(document: Document, value: Any, problems: list[str]) -> Selection:
     if isinstance(value, dict):
         model: type[Folds] | type[Holdout] = Holdout if "holdout" in value else Folds
+        path: KeyPath = ("selection", "search")
+        search = read_strategy(document, path, value["search"], problems) if "search" in value else None
         try:
-            return model.model_validate(value)
+            given = model.model_validate({k: v for k, v in value.items() if k != "search"})
         except ValidationError as error:
-            problems.extend(validation_problems(document, ("selection",), error, known=("folds", "holdout")))
+            known = ("folds", "holdout", "search")
+            problems.extend(validation_problems(document, ("selection",), error, known=known))
             return Folds()
-    elif value == "none":
+        return given.model_copy(update={"search": search})
+    if value == "none":
         return "none"
     wanted = "{folds: 5}, {holdout: 0.2} or none"
     problems.append(must_be(document.where(("selection",)), "selection", wanted, value))
@@ -196,7 +205,7 @@ def _check_selection(
     problems: list[str],
 ) -> None:
     """Refuse to search without a way to choose."""
-    searched = [c.name for c, candidates in classifiers if len(candidates) > 1]
+    searched = [c.name for c, tried in classifiers if isinstance(tried, Space) or len(tried) > 1]
     if selection == "none" and searched:
         remedy = "Write the hyperparameter down, or select by {folds: 5} or {holdout: 0.2}."
         constraint = f"a way to choose, since {', '.join(searched)} has values to search"

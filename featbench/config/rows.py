@@ -11,6 +11,8 @@ from typing import Any
 
 from featbench.config.components import Component
 from featbench.config.sections import Selection
+from featbench.config.space import Candidates, Space
+from featbench.config.strategies import Strategy
 
 __all__ = ["VOTES", "Cell", "Ensemble", "EnsembleCell"]
 
@@ -38,7 +40,7 @@ class Cell:
     extractor: Component | None
     preprocess: str
     classifier: Component
-    candidates: tuple[Mapping[str, Any], ...]
+    candidates: Candidates
     selection: Selection
     train_size: int | None = None
     quick: bool = False
@@ -56,10 +58,16 @@ class Cell:
         """What a table calls the row."""
         return self.pipeline + _told_size(self.train_size)
 
+    @property
+    def strategy(self) -> Strategy | None:
+        """How selection searches a space; None where it tries every candidate, or has nothing to choose."""
+        return None if isinstance(self.selection, str) else self.selection.search
+
     def spec(self) -> dict[str, Any]:
         """Return everything that decides the result, the images and the code aside, in JSON's types."""
-        selection = self.selection if isinstance(self.selection, str) else self.selection.model_dump()
         # What is not used is not told, so that results stay valid that are older than the key.
+        chosen, tried = self.selection, self.candidates
+        selection = chosen if isinstance(chosen, str) else chosen.model_dump(exclude_none=True)
         told: dict[str, Any] = {} if self.train_size is None else {"train_size": self.train_size}
         if self.quick:
             told["quick"] = True
@@ -71,7 +79,7 @@ class Cell:
             "extractor": self.extractor.spec() if self.extractor else None,
             "preprocess": self.preprocess,
             "classifier": self.classifier.spec(),
-            "candidates": [dict(c) for c in self.candidates],
+            "candidates": tried.spec() if isinstance(tried, Space) else [dict(c) for c in tried],
             "selection": selection,
             **told,
         }

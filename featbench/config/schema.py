@@ -12,6 +12,7 @@ from featbench.config.experiment import PLURALS, settings_schema
 from featbench.config.rows import VOTES
 from featbench.config.rules import KEYS
 from featbench.config.sections import Folds, Holdout
+from featbench.config.strategies import STRATEGIES
 from featbench.docstrings import read_docstring
 from featbench.errors import FeatbenchError
 from featbench.preprocessing import PREPROCESSORS
@@ -38,9 +39,8 @@ def experiment_schema() -> dict[str, Any]:
         properties[kind] = reference
         properties[plural] = {"type": "array", "items": reference, "minItems": 1}
     properties["search"] = {"$ref": "#/$defs/space"}
-    properties["selection"] = {
-        "anyOf": [Folds.model_json_schema(), Holdout.model_json_schema(), {"const": "none"}]
-    }
+    definitions["strategy"] = _strategy()
+    properties["selection"] = {"anyOf": [_selection(Folds), _selection(Holdout), {"const": "none"}]}
     properties["exclude"] = {"type": "array", "items": _exclusion(), "minItems": 1}
     properties["ensembles"] = {"type": "array", "items": _ensemble(), "minItems": 1}
     return {
@@ -130,7 +130,18 @@ def _ensemble() -> dict[str, Any]:
     }
 
 
+def _selection(model: type[Folds] | type[Holdout]) -> dict[str, Any]:
+    schema = model.model_json_schema()
+    schema.pop("$defs", None)
+    schema["properties"]["search"] = {"$ref": "#/$defs/strategy"}
+    return schema
+
+
+def _strategy() -> dict[str, Any]:
+    return {"anyOf": [{"enum": ["grid", *STRATEGIES]}, *(m.model_json_schema() for m in STRATEGIES.values())]}
+
+
 def _space() -> dict[str, Any]:
-    ends = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
+    ends = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 3}
     ranges = [{"type": "object", "properties": {k: ends}, "required": [k]} for k in ("log", "linear")]
     return {"type": "object", "additionalProperties": {"anyOf": [{"type": "array", "minItems": 1}, *ranges]}}

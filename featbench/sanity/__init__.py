@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from featbench.config import Component, Experiment, load_experiment
+from featbench.config.space import middle
 from featbench.errors import ConfigError, FeatbenchError, must_be
 from featbench.images import image_shape, take
 from featbench.preprocessing import make_preprocess
@@ -115,8 +116,7 @@ def _of_preprocessing(
     yield from (Check(label, finding) for finding in _guarded("values", lambda: prepared_findings(X)))
     for component, candidates in experiment.classifiers:
         # Of a searched hyperparameter, a value in the middle: whether the ends serve is for validation to say.
-        middle = candidates[len(candidates) // 2]
-        classifier = component.build(seed).set_params(**middle)
+        classifier = component.build(seed).set_params(**middle(candidates))
         for finding in training_findings(classifier, X, labels, n_train, _guarded):
             yield Check(f"{label} → {component.label}", finding)
 
