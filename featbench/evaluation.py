@@ -20,14 +20,14 @@ from featbench.base import Classifier
 from featbench.config import Cell, EnsembleCell
 from featbench.images import chunks, take
 from featbench.preprocessing import make_preprocess
-from featbench.sealed import SealedDataset
+from featbench.sealed import Refitted, SealedDataset
 from featbench.selection import Outcome, select
 from featbench.stages import Features
-from featbench.stats import score, top_k_accuracy
+from featbench.stats import score, top_k
 from featbench.timing import Latency, PeakMemory, Timing, latency, measure
 from featbench.types import AnyArray, FeatureMatrix, ImageArray, Indices, Labels
 
-__all__ = ["Evaluated", "evaluate", "identity", "judged", "throughput", "train_sample"]
+__all__ = ["Evaluated", "Prediction", "identity", "judge", "judged", "predict", "throughput", "train_sample"]
 
 _TRAIN_SCORED = 10_000  # training accuracy is told on so many images at the most, drawn by the seed
 _WARMUP_ROWS = 512
@@ -47,6 +47,25 @@ class Evaluated:
 
     record: dict[str, Any]
     arrays: dict[str, AnyArray]
+
+
+@dataclass
+class Prediction:
+    """A cell that waits to be judged: all that is told of it but how right it was.
+
+    Attributes
+    ----------
+    record : dict
+        In JSON's types, without scores.
+    refitted : Refitted
+        The test images' predictions.
+    top5 : ndarray of int64, (n_test, 5), or None
+        The likeliest classes, the likeliest first, where the classifier ranks more than five.
+    """
+
+    record: dict[str, Any]
+    refitted: Refitted
+    top5: Labels | None
 
 
 class _Pipeline:
@@ -111,10 +130,8 @@ class _Pipeline:
         return np.asarray(self.classifier.predict(self.preprocess.transform(features)))
 
 
-def evaluate(
-    cell: Cell, data: SealedDataset, features: Features, repeats: int, enter: Callable[[], None]
-) -> Evaluated:
-    """Run one cell.
+def predict(cell: Cell, data: SealedDataset, features: Features, repeats: int) -> Prediction:
+    """Select, refit on all training images and predict the test images; their labels stay sealed.
 
     Parameters
     ----------
@@ -124,12 +141,10 @@ def evaluate(
         Of the cell's extractor on this data.
     repeats : int
         Samples of each phase's clock at the most.
-    enter : callable
-        Writes the opening of the test labels into the ledger.
 
     Returns
     -------
-    Evaluated
+    Prediction
     """
     peak = PeakMemory()
     with warnings.catch_warnings(record=True) as caught:
@@ -138,11 +153,9 @@ def evaluate(
         pipeline.warm_up()
         outcome = pipeline.select(cell.candidates)
         refitted = outcome.selected.refit(pipeline.refit)
-        ranking = _ranking(pipeline.classifier, pipeline.test)
+        top5 = _top5(pipeline.classifier, pipeline.test)
         train_accuracy = _train_accuracy(pipeline, cell.seed)
         delay = _latency(pipeline, data)
-        truth = data.test_labels.open(refitted, enter)
-    scores = score(truth, refitted.predictions, len(data.classes), data.test_groups)
     phases = {**features.phases, **pipeline.phases}
     said = [*features.warnings, *outcome.warnings, *(str(w.message) for w in caught)]
     if pipeline.said_in_selection:
@@ -151,18 +164,39 @@ def evaluate(
             "some fits during selection ended before their optimum or warned; the cell's file says which"
         )
     record = {
-        **_described(cell, data, features, outcome, scores),
+        **_described(cell, data, features, outcome),
         "train_accuracy": train_accuracy,
-        "top5_accuracy": None if ranking is None else _top5(truth, ranking, pipeline.classifier),
         "phases": {name: timing.to_json() for name, timing in phases.items()},
-        **_speed(len(truth), phases, delay),
+        **_speed(len(data.test_labels), phases, delay),
         "peak_rss_mb": max(features.peak_mb, peak.megabytes()),
         "peak_exact": peak.exact,
         "selection_warnings": pipeline.said_in_selection,
         "optimum": getattr(pipeline.classifier, "optimum_", None),
         "warnings": list(dict.fromkeys(said)),
     }
-    return Evaluated(record, {"predictions": refitted.predictions, "truth": truth})
+    return Prediction(record, refitted, top5)
+
+
+def judge(prediction: Prediction, data: SealedDataset, enter: Callable[[], None]) -> Evaluated:
+    """Open the test labels and score a cell's predictions.
+
+    Parameters
+    ----------
+    prediction : Prediction
+    data : SealedDataset
+    enter : callable
+        Writes the opening of the test labels into the ledger.
+
+    Returns
+    -------
+    Evaluated
+    """
+    predictions, top5 = prediction.refitted.predictions, prediction.top5
+    truth = data.test_labels.open(prediction.refitted, enter)
+    scores = score(truth, predictions, len(data.classes), data.test_groups)
+    among = None if top5 is None else float(np.mean((top5 == truth[:, None]).any(axis=1)))
+    record = {**prediction.record, **judged(data, scores), "top5_accuracy": among}
+    return Evaluated(record, {"predictions": predictions, "truth": truth})
 
 
 def train_sample(n: int, seed: int) -> Indices:
@@ -175,19 +209,15 @@ def _train_accuracy(pipeline: _Pipeline, seed: int) -> float:
     return float(np.mean(pipeline.classifier.predict(pipeline.train[rows]) == pipeline.labels[rows]))
 
 
-def _ranking(classifier: Classifier, X: FeatureMatrix) -> AnyArray | None:
-    """Return a score for each class where there are more than five classes to rank."""
+def _top5(classifier: Classifier, X: FeatureMatrix) -> Labels | None:
+    """Return the five likeliest classes where there are more than five to rank."""
     if len(classifier.classes_) <= 5:
         return None
     for method in ("decision_function", "predict_proba"):
         if hasattr(classifier, method):
-            return np.asarray(getattr(classifier, method)(X))
+            scores = np.asarray(getattr(classifier, method)(X))
+            return np.asarray(classifier.classes_)[top_k(scores, 5)]
     return None
-
-
-def _top5(truth: Labels, scores: AnyArray, classifier: Classifier) -> float:
-    columns = {int(label): column for column, label in enumerate(classifier.classes_)}
-    return top_k_accuracy(np.array([columns.get(int(label), -1) for label in truth]), scores)
 
 
 def _latency(pipeline: _Pipeline, data: SealedDataset) -> Latency | None:
@@ -214,15 +244,12 @@ def throughput(n_test: int, phases: Mapping[str, Timing]) -> float:
     return n_test / sum(phases[name].seconds for name in ("transform_test", "preprocess_test", "predict"))
 
 
-def _described(
-    cell: Cell, data: SealedDataset, features: Features, outcome: Outcome, scores: Mapping[str, Any]
-) -> dict[str, Any]:
+def _described(cell: Cell, data: SealedDataset, features: Features, outcome: Outcome) -> dict[str, Any]:
     shared_fit = (
         bool(features.folds) and features.extractor is not None and not features.extractor.uses_labels
     )
     return {
         **identity(cell, data),
-        **judged(data, scores),
         "dim": None if features.extractor is None else int(features.train.shape[1]),
         "selection": {
             **outcome.to_json(),

@@ -5,29 +5,26 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import featbench
-from featbench.config import Cell, Component, EnsembleCell, Experiment, load_experiment
+from featbench.blocks import Attempt, Block, Split, attempt, do_block, features_of, plan
+from featbench.config import Cell, EnsembleCell, Experiment, load_experiment
 from featbench.environment import describe
 from featbench.errors import FeatbenchError
-from featbench.evaluation import Evaluated, evaluate, identity
+from featbench.evaluation import Evaluated, Prediction, identity, judge
 from featbench.keys import cell_key, ensemble_key
 from featbench.polls import Polls
 from featbench.progress import SILENT, Progress
 from featbench.report import write_results
 from featbench.results import frame
 from featbench.sealed import SealedDataset
-from featbench.selection import make_folds
-from featbench.stages import Features, Skipped, extract, load
+from featbench.stages import Features
 from featbench.store import Store
-from featbench.timing import Timing
 from featbench.voting import evaluate_ensemble
 
 if TYPE_CHECKING:
@@ -142,7 +139,7 @@ def _started(
 
 
 class _Runner:
-    """Walks the cells in order and keeps the stage that neighbours share."""
+    """Walks over the blocks in order, judges what they predict, and writes it down."""
 
     def __init__(
         self, store: Store, experiment: Experiment, progress: Progress, force: bool, budget_s: float | None
@@ -150,108 +147,69 @@ class _Runner:
         self.store, self.experiment, self.progress, self.force = store, experiment, progress, force
         self.deadline = float("inf") if budget_s is None else time.perf_counter() + budget_s
         self.environment = describe()
-        self.names: dict[str, Component] = {}
         self.n_reused = 0
 
     def records(self, cells: Sequence[Cell | EnsembleCell]) -> Iterator[dict[str, Any]]:
-        for (dataset, seed), of_seed in groupby(cells, key=lambda c: (c.dataset, c.seed)):
-            self.progress.stage(f"loading {dataset.label}")
-            splits, timing = load(dataset, self.experiment.splits, seed)
-            splits = [self._named_apart(part, dataset) for part in splits]
-            for split, of_split in groupby(of_seed, key=lambda c: c.split):
-                data = splits[split]
-                # Folds that cannot be drawn are refused here, before any test label is opened.
-                make_folds(data.train.labels, data.train.groups, self.experiment.selection, seed)
-                yield from self._of_split(list(of_split), data, timing)
+        timing = self.experiment.timing
+        for split in plan(cells, self.experiment.splits, timing, self.progress.stage):
+            yield from self._of_split(split)
 
-    def _of_split(
-        self, cells: Sequence[Cell | EnsembleCell], data: SealedDataset, load_timing: Timing
-    ) -> Iterator[dict[str, Any]]:
+    def _of_split(self, split: Split) -> Iterator[dict[str, Any]]:
         """Yield the records of the pipelines, and then of the ensembles that they vote in."""
-        ensembles = [cell for cell in cells if isinstance(cell, EnsembleCell)]
-        polls = Polls([cell for cell in ensembles if not self._is_made(cell, data)], data, self.store)
-        pipelines = [cell for cell in cells if isinstance(cell, Cell)]
-        for _, of_extractor in groupby(pipelines, key=lambda c: c.extractor):
-            yield from self._of_extractor(list(of_extractor), data, load_timing, polls)
-        for ensemble in ensembles:
-            key = ensemble_key(ensemble, data, polls.statuses(ensemble))
-            make = partial(self._average, ensemble, data, polls)
-            yield self._row(ensemble, data, load_timing, key, make)
+        asked = [cell for cell in split.ensembles if not self._is_made(cell, split)]
+        polls = Polls(asked, split.data, self.store)
+        for block in split.blocks:
+            yield from self._of_block(block, split, polls)
+        for ensemble in split.ensembles:
+            yield self._of_ensemble(ensemble, split, polls)
 
-    def _named_apart(self, data: SealedDataset, dataset: Component) -> SealedDataset:
-        """Give a data set another name where one with other parameters has its name already."""
-        if self.names.setdefault(data.name, dataset) == dataset:
-            return data
-        return replace(data, name=f"{data.name} ({dataset.label})")
-
-    def _of_extractor(
-        self, cells: Sequence[Cell], data: SealedDataset, load_timing: Timing, polls: Polls
-    ) -> Iterator[dict[str, Any]]:
+    def _of_block(self, block: Block, split: Split, polls: Polls) -> Iterator[dict[str, Any]]:
         """Yield the records of the cells on one extractor; its features live no longer than this."""
-        features = self._features_of(data, cells[0])
-        for cell in cells:
-            make = partial(self._evaluate, cell, data, features)
-            record = self._row(cell, data, load_timing, cell_key(cell, data), make)
+        keys = {cell.cell_id: cell_key(cell, split.data) for cell in block.cells}
+        found = {cell.cell_id: self._finished(cell, keys[cell.cell_id]) for cell in block.cells}
+        todo = replace(block, cells=tuple(cell for cell in block.cells if found[cell.cell_id] is None))
+        features = self._features_of(block.cells[0], split.data)
+        attempts = do_block(todo, split.data, features, self.progress.stage, self.deadline)
+        for cell in block.cells:
+            record = found[cell.cell_id]
+            if record is not None:
+                self._reuse(cell, record)
+            elif (done := next(attempts, None)) is None:
+                record = self._spent(cell, split)
+            else:
+                record = self._write(done, split, keys[cell.cell_id])
             polls.note(cell, record, features, late=time.perf_counter() > self.deadline)
             yield record
 
-    def _row(
-        self,
-        cell: Cell | EnsembleCell,
-        data: SealedDataset,
-        load_timing: Timing,
-        key: str,
-        make: Callable[[], Evaluated],
-    ) -> dict[str, Any]:
-        """Return the record that is there, or that is made now."""
+    def _of_ensemble(self, cell: EnsembleCell, split: Split, polls: Polls) -> dict[str, Any]:
         start = time.perf_counter()
-        record = None if self.force else self._finished(cell, key)
-        reused = record is not None
-        if record is None and start > self.deadline:
-            spent = {**identity(cell, data), "status": "skipped", "reason": "the time budget was spent"}
-            record = self.store.write_cell(spent)  # without a key: the next run makes it
-        elif record is None:
-            record = self._made(cell, data, load_timing, key, make)
-        self.n_reused += reused
-        self.progress.cell(cell, record, time.perf_counter() - start, reused=reused)
-        return record
+        key = ensemble_key(cell, split.data, polls.statuses(cell))
+        record = self._finished(cell, key)
+        if record is not None:
+            return self._reuse(cell, record)
+        if start > self.deadline:
+            return self._spent(cell, split)
+        made = attempt(cell, split.data, partial(self._average, cell, split, polls))
+        return self._write(Attempt(cell, made, time.perf_counter() - start), split, key)
 
-    def _features_of(self, data: SealedDataset, cell: Cell) -> Callable[[], Features]:
-        """Return what makes a cell's features when they are first asked for; that they fail is told each time."""
-        made: list[Features | Exception] = []
-        extractor, seed = cell.extractor, cell.seed
+    def _average(self, cell: EnsembleCell, split: Split, polls: Polls) -> Evaluated:
+        self.progress.stage(f"{cell.label} on {split.data.name}")
+        members = polls.members(cell, lambda member: self._features_of(member, split.data))
+        return evaluate_ensemble(cell, split.data, members, lambda: self._enter(cell, split.data))
 
-        def features() -> Features:
-            if not made:
-                self.progress.stage(f"{extractor.label if extractor else 'baselines'} on {data.name}")
-                repeats, selection = self.experiment.timing.repeats, self.experiment.selection
-                try:
-                    made.append(extract(extractor, data, selection, seed, repeats, self.store.root))
-                except Exception as error:
-                    made.append(error)
-            if isinstance(made[0], Exception):
-                raise made[0]
-            return made[0]
+    def _features_of(self, cell: Cell, data: SealedDataset) -> Callable[[], Features]:
+        return features_of(cell, data, self.experiment.timing, self.store.root, self.progress.stage)
 
-        return features
-
-    def _evaluate(self, cell: Cell, data: SealedDataset, features: Callable[[], Features]) -> Evaluated:
-        made = features()
-        self.progress.stage(f"{cell.label} on {data.name}")
-        return evaluate(cell, data, made, self.experiment.timing.repeats, lambda: self._enter(cell, data))
-
-    def _average(self, cell: EnsembleCell, data: SealedDataset, polls: Polls) -> Evaluated:
-        self.progress.stage(f"{cell.label} on {data.name}")
-        members = polls.members(cell, partial(self._features_of, data))
-        return evaluate_ensemble(cell, data, members, lambda: self._enter(cell, data))
-
-    def _is_made(self, cell: EnsembleCell, data: SealedDataset) -> bool:
+    def _is_made(self, cell: EnsembleCell, split: Split) -> bool:
         """Tell whether an ensemble is there already, if the members that are still to be made turn out well."""
-        there = [self._finished(member, cell_key(member, data)) for member in cell.members]
-        key = ensemble_key(cell, data, ["ok" if record is None else record["status"] for record in there])
-        return not self.force and self._finished(cell, key) is not None
+        there = [self._finished(member, cell_key(member, split.data)) for member in cell.members]
+        statuses = ["ok" if record is None else record["status"] for record in there]
+        return self._finished(cell, ensemble_key(cell, split.data, statuses)) is not None
 
     def _finished(self, cell: Cell | EnsembleCell, key: str) -> dict[str, Any] | None:
+        """Return the record that is there already and is the one that is asked for."""
+        if self.force:
+            return None
         try:
             record = self.store.read_cell(cell.cell_id)
         except FeatbenchError:
@@ -259,24 +217,28 @@ class _Runner:
         done = record is not None and record["status"] in ("ok", "skipped") and record.get("key") == key
         return record if done else None
 
-    def _made(
-        self,
-        cell: Cell | EnsembleCell,
-        data: SealedDataset,
-        load_timing: Timing,
-        key: str,
-        make: Callable[[], Evaluated],
-    ) -> dict[str, Any]:
-        arrays = {}
-        try:
-            evaluated = make()
-            record, arrays = evaluated.record, evaluated.arrays
-            record["phases"]["load"] = load_timing.to_json()
-        except Skipped as reason:
-            record = {**identity(cell, data), "status": "skipped", "reason": str(reason)}
-        except Exception as error:
-            record = {**identity(cell, data), **_failure(error)}
-        return self.store.write_cell({**record, "key": key, "environment": self.environment}, arrays)
+    def _reuse(self, cell: Cell | EnsembleCell, record: dict[str, Any]) -> dict[str, Any]:
+        self.n_reused += 1
+        self.progress.cell(cell, record, 0.0, reused=True)
+        return record
+
+    def _spent(self, cell: Cell | EnsembleCell, split: Split) -> dict[str, Any]:
+        spent = {**identity(cell, split.data), "status": "skipped", "reason": "the time budget was spent"}
+        record = self.store.write_cell(spent)  # without a key: the next run makes it
+        self.progress.cell(cell, record, 0.0, reused=False)
+        return record
+
+    def _write(self, done: Attempt, split: Split, key: str) -> dict[str, Any]:
+        """Judge what waits for it, and write the cell."""
+        cell, made, data = done.cell, done.outcome, split.data
+        if isinstance(made, Prediction):
+            made = attempt(cell, data, partial(judge, made, data, lambda: self._enter(cell, data)))
+        record = {**made.record, "key": key, "environment": self.environment, **done.told}
+        if record["status"] == "ok":
+            record["phases"]["load"] = split.load.to_json()
+        record = self.store.write_cell(record, made.arrays)
+        self.progress.cell(cell, record, done.seconds, reused=False)
+        return record
 
     def _enter(self, cell: Cell | EnsembleCell, data: SealedDataset) -> None:
         self.store.enter_opening(
@@ -289,12 +251,3 @@ class _Runner:
                 "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             }
         )
-
-
-def _failure(error: Exception) -> dict[str, Any]:
-    reason = str(error) if isinstance(error, FeatbenchError) else f"{type(error).__name__}: {error}"
-    return {
-        "status": "failed",
-        "reason": reason,
-        "traceback": "".join(traceback.format_exception(error)),
-    }

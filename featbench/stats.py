@@ -9,9 +9,9 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, f1_score
 
-from featbench.types import AnyArray, Float64Array, Groups, Labels
+from featbench.types import AnyArray, Float64Array, Groups, Indices, Labels
 
-__all__ = ["Interval", "accuracy_interval", "score", "top_k_accuracy"]
+__all__ = ["Interval", "accuracy_interval", "score", "top_k", "top_k_accuracy"]
 
 _RESAMPLES = 4000
 
@@ -67,6 +67,11 @@ def accuracy_interval(correct: AnyArray, groups: Groups | None = None, level: fl
     return Interval(float(low), float(high), "cluster bootstrap")
 
 
+def top_k(scores: Float64Array, k: int) -> Indices:
+    """Return the columns of the `k` highest scores of each row, the highest first, of equal ones the first column."""
+    return np.argsort(-scores, axis=1, kind="stable")[:, :k]
+
+
 def top_k_accuracy(y: Labels, scores: Float64Array, k: int = 5) -> float:
     """Return the share of images whose class is among the `k` with the highest scores.
 
@@ -85,8 +90,7 @@ def top_k_accuracy(y: Labels, scores: Float64Array, k: int = 5) -> float:
     -------
     float
     """
-    ranked = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    return float(np.mean((ranked == np.asarray(y)[:, None]).any(axis=1)))
+    return float(np.mean((top_k(scores, k) == np.asarray(y)[:, None]).any(axis=1)))
 
 
 def score(y: Labels, predicted: Labels, n_classes: int, groups: Groups | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from featbench import runner
+from featbench import blocks
 from featbench.classifiers import SVM, Softmax
 from featbench.config.document import parse
 from featbench.config.reading import read_experiment
@@ -147,9 +147,9 @@ def test_what_members_share_is_counted_once(finished: Any) -> None:
 
 
 def test_features_of_named_rows_are_made_once(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    made, real = [], runner.extract
+    made, real = [], blocks.extract
     monkeypatch.setattr(
-        runner, "extract", lambda c, *a: (made.append(c.name if c else "none"), real(c, *a))[1]
+        blocks, "extract", lambda c, *a: (made.append(c.name if c else "none"), real(c, *a))[1]
     )
     run(plan(f"[{BOTH}]"), output=tmp_path)
     assert made == ["none", "raw", "hog"]
@@ -163,7 +163,7 @@ def test_an_ensemble_may_be_asked_for_later(tmp_path: Any, monkeypatch: pytest.M
     first = run(read_experiment(parse(TEXT, "e.yaml"), "e"), output=tmp_path)
     with monkeypatch.context() as patched:
         made: list[Any] = []
-        patched.setattr(runner, "extract", lambda *a: made.append(a))
+        patched.setattr(blocks, "extract", lambda *a: made.append(a))
         spent = run(plan(f"[{BOTH}, {{best: 2}}]"), output=tmp_path, budget_s=0.0)
         assert made == [], "no row is there to vote when the time is over"
     assert [r["status"] for r in spent.records[-2:]] == ["skipped", "skipped"]
@@ -225,7 +225,7 @@ def test_no_row_votes_again_for_an_ensemble_that_was_skipped(
     )
     run(asked, output=tmp_path)
     made: list[Any] = []
-    monkeypatch.setattr(runner, "extract", lambda *a: made.append(a))
+    monkeypatch.setattr(blocks, "extract", lambda *a: made.append(a))
     again = run(asked, output=tmp_path)
     assert made == []
     assert again.n_reused == len(again.records)

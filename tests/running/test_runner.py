@@ -142,24 +142,24 @@ def test_each_record_tells_all(finished: Any) -> None:
 def test_features_are_made_once_for_the_cells_that_share_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from featbench import runner
+    from featbench import blocks
 
     made: list[str] = []
-    real = runner.extract
+    real = blocks.extract
     monkeypatch.setattr(
-        runner, "extract", lambda c, *a: (made.append(c.name if c else "none"), real(c, *a))[1]
+        blocks, "extract", lambda c, *a: (made.append(c.name if c else "none"), real(c, *a))[1]
     )
     run(plan(), output=tmp_path)
     assert made == ["none", "raw", "hog"]
 
 
 def test_a_second_run_makes_nothing_again(finished: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from featbench import runner
+    from featbench import blocks
 
     def forbidden(*_: Any) -> None:
         raise AssertionError("a finished cell was run again")
 
-    monkeypatch.setattr(runner, "extract", forbidden)
+    monkeypatch.setattr(blocks, "extract", forbidden)
     again = run(plan(), output=finished.root)
     assert again.n_reused == 6
     assert again.records == finished.records

@@ -1,0 +1,251 @@
+"""Blocks: the cells on one extractor's features of one split, done in one place, one after another.
+
+::
+
+    plan      the cells of a run, split by split, each split loaded when its turn comes
+    do_block  selects, refits and predicts the cells of a block: all of a cell that needs no test labels
+
+What needs them is `featbench.evaluation.judge`, which the process that has the ledger calls. So a block may be done in
+another process or on another machine, from its description, and test labels stay sealed there.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TypeVar
+
+from featbench.config import Cell, Component, EnsembleCell, Timing
+from featbench.config.described import read_cell
+from featbench.errors import FeatbenchError
+from featbench.evaluation import Evaluated, Prediction, identity, predict
+from featbench.sealed import SealedDataset
+from featbench.selection import make_folds
+from featbench.stages import Features, Skipped, extract, load
+from featbench.timing import Timing as Clock
+
+__all__ = ["Attempt", "Block", "Split", "attempt", "do_block", "features_of", "plan", "split_of"]
+
+Made = TypeVar("Made")
+Tell = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Cells of one data set, seed, split and extractor.
+
+    Attributes
+    ----------
+    cells : tuple of Cell
+    timing : Timing
+        How often phases are repeated.
+    """
+
+    cells: tuple[Cell, ...]
+    timing: Timing
+
+    def describe(self) -> dict[str, Any]:
+        """Return all that decides what is done, in JSON's types."""
+        return {"cells": [cell.spec() for cell in self.cells], "timing": self.timing.model_dump()}
+
+    @classmethod
+    def read(cls, description: Mapping[str, Any]) -> Block:
+        """Return the block that `describe` described.
+
+        Raises
+        ------
+        ConfigError
+            A plug-in of it is not registered here.
+        """
+        cells = tuple(read_cell(spec) for spec in description["cells"])
+        return cls(cells, Timing.model_validate(description["timing"]))
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One split of a data set with what is to be done on it.
+
+    Attributes
+    ----------
+    data : SealedDataset
+    load : Timing
+        Of reading and decoding.
+    blocks : tuple of Block
+    ensembles : tuple of EnsembleCell
+        That rows of the blocks vote in.
+    """
+
+    data: SealedDataset
+    load: Clock
+    blocks: tuple[Block, ...]
+    ensembles: tuple[EnsembleCell, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """What became of a cell short of its test labels.
+
+    Attributes
+    ----------
+    cell : Cell or EnsembleCell
+    outcome : Prediction or Evaluated
+        What is still to be judged, or the record of a cell that failed or was skipped.
+    seconds : float
+        That it took, features included where this cell was the first to ask for them.
+    told : mapping
+        What the record tells of where it was made, where that was elsewhere.
+    """
+
+    cell: Cell | EnsembleCell
+    outcome: Prediction | Evaluated
+    seconds: float
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+
+def plan(
+    cells: Sequence[Cell | EnsembleCell], n_splits: int | None, timing: Timing, tell: Tell
+) -> Iterator[Split]:
+    """Load the data sets of a run one after another and yield their splits with their cells.
+
+    Parameters
+    ----------
+    cells : sequence of Cell or EnsembleCell
+        In the order of `Experiment.cells`.
+    n_splits : int or None
+        Outer folds of the experiment.
+    timing : Timing
+    tell : callable
+        Is told what is being loaded.
+
+    Yields
+    ------
+    Split
+
+    Raises
+    ------
+    DataError
+        A data set cannot be read, or the folds of selection cannot be drawn.
+    """
+    names: dict[str, Component] = {}
+    for (dataset, seed), of_seed in groupby(cells, key=lambda c: (c.dataset, c.seed)):
+        tell(f"loading {dataset.label}")
+        parts, clock = load(dataset, n_splits, seed)
+        for _, group in groupby(of_seed, key=lambda c: c.split):
+            of_split = list(group)
+            pipelines = [cell for cell in of_split if isinstance(cell, Cell)]
+            ensembles = tuple(cell for cell in of_split if isinstance(cell, EnsembleCell))
+            data = _named_apart(split_of(parts, of_split[0]), dataset, names)
+            for selection in dict.fromkeys(cell.selection for cell in pipelines):
+                # Folds that cannot be drawn are refused here, before any test label is opened.
+                make_folds(data.train.labels, data.train.groups, selection, seed)
+            blocks = tuple(
+                Block(tuple(of_extractor), timing)
+                for _, of_extractor in groupby(pipelines, key=lambda c: c.extractor)
+            )
+            yield Split(data, clock, blocks, ensembles)
+
+
+def split_of(parts: Sequence[SealedDataset], cell: Cell | EnsembleCell) -> SealedDataset:
+    """Return the images of a cell, of the splits of its data set and seed."""
+    return parts[cell.split]
+
+
+def _named_apart(data: SealedDataset, dataset: Component, names: dict[str, Component]) -> SealedDataset:
+    """Give a data set another name where one with other parameters has its name already."""
+    if names.setdefault(data.name, dataset) == dataset:
+        return data
+    return replace(data, name=f"{data.name} ({dataset.label})")
+
+
+def features_of(
+    cell: Cell, data: SealedDataset, timing: Timing, scratch: Path | None, tell: Tell
+) -> Callable[[], Features]:
+    """Return what makes a cell's features when they are first asked for; that they fail is told each time.
+
+    Parameters
+    ----------
+    cell : Cell
+    data : SealedDataset
+    timing : Timing
+    scratch : Path or None
+        On whose disk features lie that memory does not hold.
+    tell : callable
+        Is told what is being made.
+
+    Returns
+    -------
+    callable
+    """
+    made: list[Features | Exception] = []
+    extractor = cell.extractor
+
+    def features() -> Features:
+        if not made:
+            tell(f"{extractor.label if extractor else 'baselines'} on {data.name}")
+            try:
+                made.append(extract(extractor, data, cell.selection, cell.seed, timing.repeats, scratch))
+            except Exception as error:
+                made.append(error)
+        if isinstance(made[0], Exception):
+            raise made[0]
+        return made[0]
+
+    return features
+
+
+def do_block(
+    block: Block,
+    data: SealedDataset,
+    features: Callable[[], Features],
+    tell: Tell,
+    deadline: float = float("inf"),
+) -> Iterator[Attempt]:
+    """Do the cells of a block, one after another, up to where test labels are needed.
+
+    Parameters
+    ----------
+    block : Block
+    data : SealedDataset
+        Stays sealed.
+    features : callable
+        Of `features_of`; called when the first cell needs them.
+    tell : callable
+        Is told which cell is being done.
+    deadline : float, optional
+        By `time.perf_counter`; no cell is begun after it.
+
+    Yields
+    ------
+    Attempt
+        One a cell, in their order, as each is done; fewer where the deadline passed.
+    """
+
+    def make(cell: Cell) -> Prediction:
+        made = features()
+        tell(f"{cell.label} on {data.name}")
+        return predict(cell, data, made, block.timing.repeats)
+
+    for cell in block.cells:
+        start = time.perf_counter()
+        if start > deadline:
+            return
+        outcome = attempt(cell, data, partial(make, cell))
+        yield Attempt(cell, outcome, time.perf_counter() - start)
+
+
+def attempt(cell: Cell | EnsembleCell, data: SealedDataset, make: Callable[[], Made]) -> Made | Evaluated:
+    """Return what `make` makes of a cell, or the record of how it failed or why it was skipped."""
+    try:
+        return make()
+    except Skipped as skipped:
+        told = {"status": "skipped", "reason": str(skipped)}
+    except Exception as error:
+        reason = str(error) if isinstance(error, FeatbenchError) else f"{type(error).__name__}: {error}"
+        trace = "".join(traceback.format_exception(error))
+        told = {"status": "failed", "reason": reason, "traceback": trace}
+    return Evaluated({**identity(cell, data), **told}, {})
