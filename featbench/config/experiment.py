@@ -10,6 +10,7 @@ from annotated_types import Ge, Le, Len, Lt
 from pydantic import Field
 
 from featbench.config.components import Component
+from featbench.config.executor import Dask, Local
 from featbench.config.rows import VOTES, Cell, Ensemble, EnsembleCell
 from featbench.config.rules import Rule
 from featbench.config.sections import Folds, Holdout, Section, Selection
@@ -90,6 +91,7 @@ class Experiment:
     train_sizes: tuple[int | None, ...] = (None,)
     exclude: tuple[Rule, ...] = ()
     quick: bool = False
+    executor: Local | Dask = Local()
 
     def cells(self) -> Iterator[Cell | EnsembleCell]:
         """Yield every cell, those that share a stage one after another, ensembles after their members."""

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from featbench.config.components import Component, read_component
 from featbench.config.document import Document, KeyPath
 from featbench.config.ensembles import read_ensembles
+from featbench.config.executor import read_executor
 from featbench.config.experiment import PLURALS, Experiment, Settings, Timing
 from featbench.config.filters import read_exclusions
 from featbench.config.search import candidates_of, read_space
@@ -52,6 +53,7 @@ def read_experiment(document: Document, name: str) -> Experiment:
     }
     preprocesses = _read_preprocesses(document, written["preprocess"], problems)
     selection = _read_selection(document, data.get("selection", {"folds": 5}), problems)
+    executor = read_executor(document, problems)
     strategy = None if isinstance(selection, str) else selection.search
     common = read_space(document, ("search",), data.get("search", {}), problems)
     classifiers = [
@@ -72,6 +74,7 @@ def read_experiment(document: Document, name: str) -> Experiment:
         selection=selection,
         timing=settings.timing,
         train_sizes=settings.train_sizes,
+        executor=executor,
     )
     experiment = read_exclusions(document, experiment)
     experiment = read_ensembles(document, experiment)
@@ -88,6 +91,7 @@ def _read_settings(document: Document, problems: list[str]) -> Settings | None:
         "selection",
         "exclude",
         "ensembles",
+        "executor",
     }
     for key in document.data:
         if key not in known:

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
 
 from featbench.config.components import AUGMENTS, TABLES, WRITTEN
+from featbench.config.executor import executor_schema
 from featbench.config.experiment import PLURALS, settings_schema
 from featbench.config.rows import VOTES
 from featbench.config.rules import KEYS
@@ -43,6 +44,7 @@ def experiment_schema() -> dict[str, Any]:
     properties["selection"] = {"anyOf": [_selection(Folds), _selection(Holdout), {"const": "none"}]}
     properties["exclude"] = {"type": "array", "items": _exclusion(), "minItems": 1}
     properties["ensembles"] = {"type": "array", "items": _ensemble(), "minItems": 1}
+    properties["executor"] = executor_schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "featbench experiment",

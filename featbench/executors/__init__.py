@@ -1,0 +1,52 @@
+"""Where blocks are done: here one after another, in processes of this machine, on a Dask cluster.
+
+Jobs travel as `featbench.jobs` describes them. Whatever the executor, one process walks over the cells, judges their
+predictions, writes their files and the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from featbench.config.executor import Dask, Local
+from featbench.executors.base import Executor, Here, Job
+
+__all__ = ["Executor", "Job", "make_executor"]
+
+
+def make_executor(
+    asked: Local | Dask, tell: Callable[[str], object], deadline: float, cache: Path | None = None
+) -> Executor:
+    """Return the executor that an experiment asks for.
+
+    Parameters
+    ----------
+    asked : Local or Dask
+    tell : callable
+        Is told what is being done.
+    deadline : float
+        By `time.perf_counter`; no cell is begun after it.
+    cache : Path, optional
+        Where features are kept on this machine; on others it is where it is usual there. Nowhere by default.
+
+    Returns
+    -------
+    Executor
+
+    Raises
+    ------
+    MissingExtraError
+        Dask is not installed.
+    ConfigError
+        No scheduler answers, or none of its workers can be used.
+    """
+    if isinstance(asked, Dask):
+        from featbench.executors.cluster import Cluster
+
+        return Cluster(asked, tell, deadline, cache is not None)
+    if asked.jobs == 1:
+        return Here(tell, deadline)
+    from featbench.executors.processes import Processes
+
+    return Processes(asked.jobs, tell, deadline, str(cache) if cache else False)

@@ -1,0 +1,141 @@
+"""Executors: jobs in, and what became of their cells out, in this process or in others."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NoReturn, Protocol, Self, TypeVar
+
+from featbench.blocks import Attempt, Block, Split, attempt, do_block
+from featbench.jobs import describe_job, read_answer
+from featbench.stages import Features
+
+__all__ = ["AnyJob", "Elsewhere", "Executor", "Here", "Job"]
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A block that is to be done.
+
+    Attributes
+    ----------
+    split : Split
+    block : Block
+        The cells that are still to be made; perhaps none.
+    features : callable
+        Makes the block's features here.
+    """
+
+    split: Split
+    block: Block
+    features: Callable[[], Features]
+
+
+AnyJob = TypeVar("AnyJob", bound=Job)
+Done = Iterator[tuple[AnyJob, Iterator[Attempt]]]
+
+
+class Executor(Protocol):
+    """Does jobs, in an order of its own."""
+
+    def run(self, jobs: Iterable[AnyJob]) -> Done[AnyJob]:
+        """Yield each job with what became of its cells, fewer where the time was spent.
+
+        Jobs are taken from their iterator in the calling thread, and no earlier than they can be begun.
+        """
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Here:
+    """One block after another in this process."""
+
+    def __init__(self, tell: Callable[[str], object], deadline: float) -> None:
+        self.tell, self.deadline = tell, deadline
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def run(self, jobs: Iterable[AnyJob]) -> Done[AnyJob]:
+        """Do the cells of a job while they are asked for."""
+        for job in jobs:
+            yield job, do_block(job.block, job.split.data, job.features, self.tell, self.deadline)
+
+
+class Elsewhere(ABC):
+    """As many jobs in flight as there are places."""
+
+    def __init__(self, tell: Callable[[str], object], deadline: float, cache: str | bool) -> None:
+        self.tell, self.deadline, self.cache = tell, deadline, cache
+
+    def __enter__(self) -> Self:
+        return self
+
+    @abstractmethod
+    def __exit__(self, *_: object) -> None: ...
+
+    @abstractmethod
+    def _places(self) -> int:
+        """Return how many jobs may be in flight, one or more."""
+
+    @abstractmethod
+    def _at_once(self) -> int:
+        """Return how many jobs share a machine."""
+
+    @abstractmethod
+    def _submit(self, text: str) -> Any:
+        """Send a job out and return its future."""
+
+    @abstractmethod
+    def _wait(self, flying: dict[Any, AnyJob]) -> Iterable[Any]:
+        """Return futures that are done, one or more; lost ones may have been put in others' places."""
+
+    @abstractmethod
+    def _told(self) -> dict[str, Any]:
+        """Return what records tell of where they were made."""
+
+    def run(self, jobs: Iterable[AnyJob]) -> Done[AnyJob]:
+        """Send jobs out, and yield those that come home."""
+        flying: dict[Any, AnyJob] = {}
+        waiting = iter(jobs)
+        while True:
+            while len(flying) < self._places() and (job := next(waiting, None)) is not None:
+                if not job.block.cells or time.perf_counter() > self.deadline:
+                    yield job, iter(())
+                    continue
+                flying[self._submit(self._describe(job))] = job
+                self.tell(f"{len(flying)} at once, {job.block.cells[0].label} the last")
+            if not flying:
+                return
+            for future in list(self._wait(flying)):
+                job = flying.pop(future)
+                yield job, iter(self._attempts(job, future))
+
+    def _describe(self, job: Job) -> str:
+        left = self.deadline - time.perf_counter()
+        seconds = None if left == float("inf") else left
+        at_once, cache = self._at_once(), self.cache
+        return describe_job(job.block, job.split.data, at_once=at_once, seconds=seconds, cache=cache)
+
+    def _attempts(self, job: Job, future: Any) -> list[Attempt]:
+        told = {"executor": self._told()}
+        try:
+            return read_answer(future.result(), job.block, told)
+        except Exception as error:
+            fail = partial(_raise, self._explained(error))
+            data = job.split.data
+            return [Attempt(cell, attempt(cell, data, fail), 0.0, told) for cell in job.block.cells]
+
+    def _explained(self, error: Exception) -> Exception:
+        """Return what to tell of a job that failed as a whole."""
+        return error
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error

@@ -1,0 +1,143 @@
+"""A Dask cluster that is there already: its workers that run the same code with the same libraries."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from concurrent import futures
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from featbench.config.executor import Dask
+from featbench.errors import ConfigError, FeatbenchError, MissingExtraError
+from featbench.executors.base import AnyJob, Elsewhere
+from featbench.jobs import differences, do_job, made_by
+
+__all__ = ["Cluster"]
+
+_LOOK_S = 1.0  # how often the workers are counted while nothing else happens
+
+
+class Cluster(Elsewhere):
+    """The workers of a Dask cluster that run the same code with the same libraries as this process."""
+
+    def __init__(
+        self, asked: Dask, tell: Callable[[str], object], deadline: float, cache: str | bool
+    ) -> None:
+        super().__init__(tell, deadline, cache)
+        try:
+            import distributed
+        except ImportError as error:
+            raise MissingExtraError("executor: dask", "distributed", "dask") from error
+        self.asked, self.dask = asked, distributed
+        self.here = made_by()
+        self.asked_already: dict[str, list[str]] = {}
+        try:
+            self.client = distributed.Client(asked.address, timeout=asked.wait_s, set_as_default=False)
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            remedy = "Start one with 'dask scheduler' and give its address."
+            raise ConfigError(f"{asked.address}: no scheduler answers ({error}). {remedy}") from error
+        self.usable: set[str] = set()
+        self.sent: dict[Any, set[str]] = {}
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+
+    def _places(self) -> int:
+        """Return the number of usable workers, waiting for the first one.
+
+        Raises
+        ------
+        ConfigError
+            None came in time, or none of those that came can be used.
+        """
+        begin = time.monotonic()
+        self._look()
+        while not self.usable:
+            if time.monotonic() - begin > self.asked.wait_s:
+                refused = "; ".join(self._refusals()) or "none is there"
+                raise ConfigError(
+                    f"{self.asked.address}: no worker can be used: {refused}. Start workers with "
+                    f"'dask worker {self.asked.address}' in the environment that the run was started in."
+                )
+            time.sleep(min(_LOOK_S, self.asked.wait_s))
+            self._look()
+        return len(self.usable)
+
+    def _look(self) -> None:
+        """Count the workers, and ask those that have not been asked by which code they work."""
+        try:
+            there = set(self.client.nthreads())
+            new = sorted(there - set(self.asked_already))
+            answers = self.client.run(made_by, workers=new, on_error="return") if new else {}
+        except (OSError, TimeoutError) as error:
+            raise self._gone(error) from error
+        for address, answer in answers.items():
+            self._take_down(address, answer)
+        self.usable = {address for address in there if self.asked_already.get(address) == []}
+
+    def _gone(self, error: Exception) -> FeatbenchError:
+        return FeatbenchError(
+            f"{self.asked.address}: the scheduler is gone ({type(error).__name__}: {error}). What is finished is kept; "
+            "the same command goes on from there."
+        )
+
+    def _take_down(self, address: str, answer: Any) -> None:
+        """Note what differs on a worker, and say so."""
+        if isinstance(answer, OSError):
+            return  # it went away while it was asked
+        if isinstance(answer, Mapping):
+            told = differences(self.here, answer)
+        else:
+            told = [f"it cannot say by which code it works ({type(answer).__name__}: {answer})"]
+        self.asked_already[address] = told
+        if told:
+            warnings.warn(f"executor: {self._refusals()[-1]}", RuntimeWarning, stacklevel=2)
+
+    def _refusals(self) -> list[str]:
+        """Return what differs on the workers that are not used, a sentence each."""
+        return [
+            f"worker {address} is not used, it differs: {', '.join(told)}"
+            for address, told in self.asked_already.items()
+            if told
+        ]
+
+    def _at_once(self) -> int:
+        return max(Counter(urlsplit(address).hostname for address in self.usable).values(), default=1)
+
+    def _told(self) -> dict[str, Any]:
+        return {"name": "dask", "at_once": self._at_once()}
+
+    def _submit(self, text: str) -> Any:
+        key = f"featbench-{uuid4().hex}"
+        # No other workers: one that has not been asked might differ.
+        future = self.client.submit(do_job, text, key=key, pure=False, workers=sorted(self.usable))
+        self.sent[future] = set(self.usable)
+        return future
+
+    def _wait(self, flying: dict[Any, AnyJob]) -> Iterable[Any]:
+        """Wait for futures; a job whose workers are all gone goes to those that came."""
+        while True:
+            try:
+                done = self.dask.wait(list(flying), timeout=_LOOK_S, return_when="FIRST_COMPLETED").done
+            except futures.CancelledError as error:
+                raise self._gone(error) from error
+            except TimeoutError:
+                self._places()
+                for future in [future for future in flying if not self.sent[future] & self.usable]:
+                    job = flying.pop(future)
+                    self.sent.pop(future)
+                    future.cancel()
+                    flying[self._submit(self._describe(job))] = job
+            else:
+                for future in done:
+                    self.sent.pop(future)
+                return list(done)
+
+    def _explained(self, error: Exception) -> Exception:
+        if isinstance(error, self.dask.KilledWorker):
+            return FeatbenchError(f"the workers that began it were lost, one after another: {error}")
+        return error

@@ -1,0 +1,77 @@
+"""Several blocks at once on this machine, each in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent import futures
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from featbench.errors import FeatbenchError
+from featbench.executors.base import AnyJob, Elsewhere, Job
+from featbench.jobs import do_job
+
+__all__ = ["Processes"]
+
+
+class Processes(Elsewhere):
+    """Several blocks at once, each in a process of this machine."""
+
+    def __init__(self, n: int, tell: Callable[[str], object], deadline: float, cache: str | bool) -> None:
+        super().__init__(tell, deadline, cache)
+        self.n = n
+        self.pool = _pool(n)
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.shutdown(wait=True, kill_workers=True)
+
+    def _places(self) -> int:
+        return self.n
+
+    def _at_once(self) -> int:
+        return self.n
+
+    def _told(self) -> dict[str, Any]:
+        return {"name": "processes", "at_once": self.n}
+
+    def _submit(self, text: str) -> Any:
+        return self.pool.submit(do_job, text)
+
+    def _wait(self, flying: dict[Any, AnyJob]) -> Iterable[Any]:
+        done = futures.wait(flying, return_when=futures.FIRST_COMPLETED).done
+        if not any(map(_is_lost, done)):
+            return done
+        # A process that dies takes the others along, and nobody knows which it was: each again, alone.
+        futures.wait(flying)
+        self.pool.shutdown(wait=True, kill_workers=True)
+        self.pool = _pool(self.n)
+        for future in [future for future in flying if _is_lost(future)]:
+            job = flying.pop(future)
+            flying[self._alone(job)] = job
+        return flying
+
+    def _alone(self, job: Job) -> Any:
+        """Do a job in a pool of its own and return its future, done."""
+        pool = _pool(1)
+        try:
+            future = pool.submit(do_job, self._describe(job))
+            futures.wait([future])
+            return future
+        finally:
+            pool.shutdown(wait=True, kill_workers=True)
+
+    def _explained(self, error: Exception) -> Exception:
+        if isinstance(error, BrokenProcessPool):
+            told = " ".join(str(error).split())
+            return FeatbenchError(f"the process that made it was lost, the second time alone: {told}")
+        return error
+
+
+def _pool(n: int) -> Any:
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    return ProcessPoolExecutor(max_workers=n)
+
+
+def _is_lost(future: Any) -> bool:
+    return isinstance(future.exception(), BrokenProcessPool)
