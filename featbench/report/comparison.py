@@ -1,0 +1,217 @@
+"""Two runs side by side: which rows moved, by how much, and whether that is more than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from featbench.errors import ConfigError
+from featbench.report.summary import Line, Summary, summarize_run
+from featbench.results import to_row
+from featbench.store import Store
+from featbench.types import AnyArray
+
+__all__ = ["LEVEL", "Comparison", "Pair", "compare_runs", "exact_test", "machine_of", "verdict_of"]
+
+LEVEL = 0.05  # what the exact test calls beyond chance, two-sided, of each row by itself
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A row that both runs have.
+
+    Attributes
+    ----------
+    dataset, label : str
+    first, second : Line
+        The row in either run.
+    same_images : bool
+        Whether both saw the same images in every split and seed that they share, and share one.
+    machines : tuple of str
+        The machine, or machines, of either.
+    p_value : float or None
+        Of `exact_test` on the test images; None where it cannot be made.
+    """
+
+    dataset: str
+    label: str
+    first: Line
+    second: Line
+    same_images: bool
+    machines: tuple[str, str]
+    p_value: float | None
+
+    @property
+    def same_machine(self) -> bool:
+        """Whether times can be compared."""
+        return self.machines[0] == self.machines[1]
+
+    @property
+    def chance(self) -> str:
+        """``beyond chance`` or ``within chance``; empty where that was not tested."""
+        if self.p_value is None:
+            return ""
+        return verdict_of(self.p_value)
+
+    def figures(self, column: str) -> tuple[float | None, float | None]:
+        """Return a column of the results in either run, as a mean over splits and seeds.
+
+        Besides those of ``results.csv`` there is ``train_s``: from decoded images to a fitted, selected pipeline.
+        """
+        first, second = (_mean(line, column) for line in (self.first, self.second))
+        return first, second
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs.
+
+    Attributes
+    ----------
+    pairs : tuple of Pair
+        In the order of the first run.
+    only : tuple of tuple of (str, str)
+        Data set and label of the rows that the first, and that the second run alone has.
+    """
+
+    pairs: tuple[Pair, ...]
+    only: tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]
+
+    @property
+    def same_machine(self) -> bool:
+        """Whether no pair was made on differing machines."""
+        return all(pair.same_machine for pair in self.pairs)
+
+
+def compare_runs(first: Store, second: Store) -> Comparison:
+    """Put two runs side by side.
+
+    Parameters
+    ----------
+    first, second : Store
+        Folders of runs, finished or not; only read.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    ConfigError
+        A folder holds no run, or the runs have no row in common.
+    StoreError
+        A file is damaged.
+    """
+    summaries = [summarize_run(store) for store in (first, second)]
+    ours, theirs = (_lines(summary) for summary in summaries)
+    shared = [key for key in ours if key in theirs]
+    if not shared:
+        names = [
+            ", ".join(dict.fromkeys(dataset for dataset, _ in lines)) or "nothing" for lines in (ours, theirs)
+        ]
+        raise ConfigError(
+            f"{first.root} and {second.root}: have no row in common; {names[0]} against {names[1]}."
+        )
+    fallback = [summary.run.get("environment") or {} for summary in summaries]
+    pairs = []
+    for dataset, label in shared:
+        lines = ours[dataset, label], theirs[dataset, label]
+        cells = _matched(*lines)
+        same = bool(cells) and all(
+            a["data"].get("fingerprint") == b["data"].get("fingerprint") for a, b in cells
+        )
+        machines = tuple(_machines(line, known) for line, known in zip(lines, fallback, strict=True))
+        p_value = _p_value(first, second, cells) if same else None
+        pairs.append(Pair(dataset, label, *lines, same, (machines[0], machines[1]), p_value))
+    only = tuple(key for key in ours if key not in theirs), tuple(key for key in theirs if key not in ours)
+    return Comparison(tuple(pairs), only)
+
+
+def exact_test(first: AnyArray, second: AnyArray) -> float:
+    """Return the p-value of the exact sign test of two pipelines on the same images, two-sided.
+
+    With one answer an image this is McNemar's exact test. With several, of as many seeds, an image counts for the
+    pipeline that is right more often on it: images are drawn independently of each other, seeds on one image are not.
+
+    Parameters
+    ----------
+    first, second : ndarray, (n,)
+        How often each pipeline is right on each image.
+
+    Returns
+    -------
+    float
+        1 where neither is better on any image.
+
+    References
+    ----------
+    Q. McNemar, Note on the sampling error of the difference between correlated proportions or percentages,
+    Psychometrika 12, 1947, 153-157. doi:10.1007/BF02295996
+    """
+    from scipy.stats import binomtest
+
+    better, worse = int((second > first).sum()), int((second < first).sum())
+    return float(binomtest(better, better + worse, 0.5).pvalue) if better + worse else 1.0
+
+
+def verdict_of(p_value: float) -> str:
+    """Return what is said of a difference: whether the test calls it more than chance."""
+    return "beyond chance" if p_value < LEVEL else "within chance"
+
+
+def machine_of(environment: Mapping[str, Any]) -> str:
+    """Return what times depend on, as a result tells it: processor, cores, threads."""
+    threads = (environment.get("threads") or {}).get("kernels")
+    told = [environment.get("cpu") or "unknown"]
+    told += [f"{environment['cores']} cores"] if environment.get("cores") else []
+    return ", ".join([*told, *([f"{threads} threads"] if threads else [])])
+
+
+def _lines(summary: Summary) -> dict[tuple[str, str], Line]:
+    return {(dataset.name, line.label): line for dataset in summary.datasets for line in dataset.lines}
+
+
+def _matched(first: Line, second: Line) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Return the finished cells of one split and seed that both have."""
+    theirs = {(r["seed"], r["split"]): r for r in second.done}
+    return [(r, theirs[r["seed"], r["split"]]) for r in first.done if (r["seed"], r["split"]) in theirs]
+
+
+def _machines(line: Line, fallback: Mapping[str, Any]) -> str:
+    told = {machine_of(record.get("environment") or fallback): None for record in line.records}
+    return "; ".join(told)
+
+
+def _mean(line: Line, column: str) -> float | None:
+    if column == "train_s":
+        return line.training_seconds
+    values = [to_row(record)[column] for record in line.done]
+    numbers = [value for value in values if value is not None]
+    return float(np.mean(numbers)) if numbers else None
+
+
+def _p_value(
+    first: Store, second: Store, cells: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]
+) -> float | None:
+    """Test the stored predictions; None where images are not independent, or no predictions are there."""
+    if any(r.get("scores", {}).get("interval") != "wilson" for pair in cells for r in pair):
+        return None  # images come in groups, or were not judged
+    by_images: dict[bytes, list[tuple[AnyArray, AnyArray]]] = {}
+    seeds = {a["seed"] for a, _ in cells}
+    for a, b in cells:
+        arrays = first.read_arrays(a), second.read_arrays(b)
+        if any("predictions" not in held or "truth" not in held for held in arrays):
+            return None
+        truth = arrays[0]["truth"]
+        if not np.array_equal(truth, arrays[1]["truth"]):
+            return None
+        right = [held["predictions"] == truth for held in arrays]
+        images = f"{a['data'].get('fingerprint')} {a['split']}".encode()
+        by_images.setdefault(images, []).append((right[0], right[1]))
+    if len(seeds) > 1 and len(by_images) > 1:
+        return None  # seeds drew other splits: an image stands at another place in each, and counts twice
+    counts = [[np.sum(side, axis=0) for side in zip(*group, strict=True)] for group in by_images.values()]
+    return exact_test(*(np.concatenate(side) for side in zip(*counts, strict=True)))
