@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["counted", "csv_cell", "first_few", "markdown_cell", "printable"]
+__all__ = ["counted", "csv_cell", "first_few", "first_line", "markdown_cell", "printable"]
 
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~!"})
 
@@ -46,6 +46,11 @@ def first_few(sentences: Sequence[str], most: int = 3) -> str:
     """Return the first of many sentences, and how many more there are."""
     more = f"; and {len(sentences) - most} more" if len(sentences) > most else ""
     return "; ".join(sentences[:most]) + more
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says first, at most 200 characters; its class where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
 
 
 def counted(n: int, one: str, several: str = "") -> str:

@@ -28,7 +28,13 @@ SIBLINGS = ("datasets", "extractors", "maps", "words", "networks", "classifiers"
 # layers of networks.
 KNOWN = {("extractors", "maps"), ("extractors", "networks"), ("words", "extractors"), ("words", "maps")}
 # Networks are made of torch; how they become features is told without it.
-LIGHT = {f"networks.{name}" for name in ("extracting", "moments", "recipe", "telling", "weights", "whitening")}
+LIGHT = {
+    f"networks.{name}"
+    for name in (
+        "extracting", "moments", "onnx_file", "onnx_session", "recipe", "resizing", "sidecar", "telling", "weights",
+        "whitening",
+    )
+}  # fmt: skip
 HEAVY = ("pydantic", "pandas", "torch", "matplotlib", "cv2", "skimage", "typer", "rich", "jinja2", "ruamel")
 
 

@@ -276,7 +276,7 @@ class Extractor(Checks, TransformerMixin, BaseEstimator, ABC):
         """Extract features of at least one image of the right shape."""
 
     def _length_beside(self, fitted: Any, shape: tuple[int, ...]) -> int:  # noqa: ARG002 - for overriding
-        """Return d for images of `shape` as `_n_features` does; `fitted` is this part as a whole has fitted it, or None."""
+        """Return d for images of `shape`; `fitted` is this part as a whole has fitted it, or None."""
         return self._n_features(shape)
 
     def _fit(self, images: Any, y: AnyArray | None) -> None:

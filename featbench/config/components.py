@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from featbench.classifiers import CLASSIFIERS
@@ -220,6 +221,8 @@ def _read_named(
     known = _class(document, named if document.holds(named) else path, kind, name, problems)
     if known is None:
         return None
+    if hasattr(known, "written_beside"):
+        parameters = known.written_beside(parameters, Path(document.name).parent)
     found = parameter_problems(document, path, known, parameters, _BESIDE.get(kind, ()))
     problems.extend(found)
     return None if found else Component(kind, name, parameters, search=search)

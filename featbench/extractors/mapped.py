@@ -128,10 +128,14 @@ class Mapped(NamedParts, Extractor):
         self.maps = maps
 
     def _n_features(self, shape: tuple[int, ...]) -> int:
+        return self._length_beside(self, shape)
+
+    def _length_beside(self, fitted: Any, shape: tuple[int, ...]) -> int:
         (_, extractor), *maps = self._named()
         for part in (extractor, *(feature_map for _, feature_map in maps)):
             check_parameters(part)
-        return lengths_after([step for _, step in maps], extractor._n_features(shape))[-1]
+        length = extractor._length_beside(getattr(fitted, "extractor_", None), shape)
+        return lengths_after([step for _, step in maps], length)[-1]
 
     def _fit(self, images: ImageBatch | list[ImageArray], y: AnyArray | None) -> None:
         (_, extractor), *maps = self._named()
@@ -144,6 +148,8 @@ class Mapped(NamedParts, Extractor):
         self.maps_: list[tuple[str, FeatureMap]] = [
             (name, step) for (name, _), step in zip(maps, fitted, strict=True)
         ]
+        lengths = lengths_after([step for _, step in self.maps_], self.extractor_.n_features_out_)
+        self.n_features_out_ = lengths[-1]  # files may hold others than before
 
     def _extract(self, images: ImageArray) -> FeatureMatrix:
         features = np.empty((len(images), self.n_features_out_), dtype=np.float32)
