@@ -48,6 +48,10 @@ _DRAWN: dict[str, list[dict[str, Any]]] = {
     "sift": [{}, {"keypoints": "detected"}],
     "bovw": [{"codebook": {"words": 200}}],  # of 1,600 words two photographs have few patches each
     "mapped": [],  # those of its extractor
+    "autoencoder": [],  # two photographs are too few to learn from
+    "cnn": [],
+    "gram": [],
+    "random_cnn": [],
 }
 
 
@@ -106,10 +110,11 @@ def make_example(name: str) -> str:
         numbers = f"{lengths[32]:,} for 32 × 32, 64 × 64 and 128 × 128 alike"
     least = next(side for side in range(1, 1000) if extractor.supports((side, side, 3)) is None)
     takes = "Takes a list of images that differ in size. " if extractor.any_size else ""
+    given = "images, labels" if extractor.uses_labels else "images"
     describes = "`describe(images)` gives local descriptors. " if extractor.describes else ""
     return (
         f"```python\n{''.join(imports)}\n"
-        f"# images: uint8 {kinds}\nfeatures = {code}.fit_transform(images)\n```\n\n"
+        f"# images: uint8 {kinds}\nfeatures = {code}.fit_transform({given})\n```\n\n"
         f"In an experiment file: `extractor: {WRITTEN.get(name, name)}`.\n\n"
         f"Numbers an image, in colour: {numbers}. Smallest image: {least} × {least}. {takes}{describes}"
     )

@@ -32,7 +32,8 @@ import sys
 import sklearn.base, numba
 before = set(sys.modules)
 from featbench.extractors import (
-    GIST, HOG, LBP, SIFT, BagOfVisualWords, ColorHistogram, ColorMoments, Concat, FilterBank, HueHistogram, Mapped, RawPixels
+    CNN, GIST, HOG, LBP, SIFT, Autoencoder, BagOfVisualWords, ColorHistogram, ColorMoments, Concat, FilterBank, Gram, HueHistogram, Mapped,
+    RandomCNN, RawPixels
 )
 print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
 import numpy

@@ -8,7 +8,7 @@ from typing import Any
 
 from featbench.errors import InputError, MissingExtraError, must_be
 
-__all__ = ["full_precision", "torch_for"]
+__all__ = ["full_precision", "place_for", "torch_for"]
 
 
 def torch_for(device: str, where: str) -> Any:
@@ -37,6 +37,26 @@ def torch_for(device: str, where: str) -> Any:
         remedy = 'Use device="cpu", which gives the same results, or a build of torch for your GPU.'
         raise InputError(must_be(where, "device", constraint, device, remedy))
     return torch
+
+
+def place_for(device: str, where: str) -> str:
+    """Return the device that torch will compute on: for ``"auto"`` a GPU where there is one.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda"}
+    where : str
+        Who asks; begins the message.
+
+    Raises
+    ------
+    MissingExtraError, InputError
+        As `torch_for`.
+    """
+    torch = torch_for("cpu" if device == "auto" else device, where)
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
 
 
 @contextmanager

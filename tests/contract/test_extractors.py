@@ -37,8 +37,16 @@ MADE = {
     "bovw": lambda cls: cls(
         codebook={"words": 20}, samples=2000
     ),  # the default learns 1,600 words of far more
+    "cnn": lambda cls: cls(epochs=2),
+    "autoencoder": lambda cls: cls(epochs=1),
 }
-WITH_PRODUCTS = {"bovw"}  # inside which BLAS sums in another order where other rows stand beside an image's
+WITH_PRODUCTS = {
+    "bovw",
+    "cnn",
+    "random_cnn",
+    "autoencoder",
+    "gram",
+}  # inside which BLAS sums in another order where other rows stand beside an image's
 
 
 @pytest.mark.parametrize("name", OWN)

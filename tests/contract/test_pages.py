@@ -29,7 +29,7 @@ def test_the_example_of_a_page_gives_as_many_numbers_as_it_says(name, repository
     page = page_of(repository, name)
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     numbers = re.search(r"Numbers an image, in colour: ([\d,]+) for 32 × 32", page)[1]
-    told = {"images": rng.integers(0, 256, (3, 32, 32, 3)).astype(np.uint8)}
+    told = {"images": rng.integers(0, 256, (3, 32, 32, 3)).astype(np.uint8), "labels": [0, 1, 0]}
     exec(code, told)
     assert told["features"].shape == (3, int(numbers.replace(",", "")))
 

@@ -1,0 +1,220 @@
+"""A network from its name or class, its layers by name, and the shapes that come out of them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from featbench.errors import InputError, Shown, must_be, nearest
+from featbench.networks import ARCHITECTURES
+from featbench.networks.recipe import Recipe
+
+__all__ = ["OUTPUT", "Captured", "build", "check_layers", "default_layer", "layer_shapes", "recipe_of"]
+
+_LARGEST = 512  # side of an image that an error still suggests
+
+_INPUT = "input of "
+OUTPUT = ""  # as torch's `named_modules` names the network itself
+
+
+def build(architecture: Any, channels: int, classes: int, seed: int, where: str) -> nn.Module:
+    """Return a network with its first weights.
+
+    Parameters
+    ----------
+    architecture : str, callable or Module
+        A registered name; what makes a network from the numbers of channels and classes; or a network, of which a
+        copy is taken, weights and all.
+    channels, classes : int
+    seed : int
+        Draws the weights, without a trace in torch's own generator.
+    where : str
+        Who asks, for messages.
+
+    Raises
+    ------
+    UnknownNameError, InputError
+        No such architecture; something else than a network came of it.
+    """
+    if isinstance(architecture, nn.Module):
+        return copy.deepcopy(architecture)
+    make: Callable[[int, int], Any] = _maker(architecture, where)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        network = make(channels, classes)
+    if not isinstance(network, nn.Module):
+        constraint = "what makes a torch.nn.Module from the numbers of channels and classes"
+        raise InputError(must_be(where, "architecture", constraint, Shown(type(network).__name__)))
+    return network
+
+
+def recipe_of(architecture: Any, where: str) -> Recipe:
+    """Return the recipe that an architecture brings, or the plain one."""
+    made = architecture if isinstance(architecture, nn.Module) else _maker(architecture, where)
+    recipe = getattr(made, "recipe", None)
+    return recipe if isinstance(recipe, Recipe) else Recipe()
+
+
+def _maker(architecture: Any, where: str) -> Callable[[int, int], Any]:
+    if isinstance(architecture, str):
+        return ARCHITECTURES.load(architecture, f"{where}: architecture")
+    if not callable(architecture):
+        constraint = "a name, a torch.nn.Module, or what makes one from the numbers of channels and classes"
+        raise InputError(must_be(where, "architecture", constraint, architecture))
+    made: Callable[[int, int], Any] = architecture
+    return made
+
+
+def check_layers(network: nn.Module, layers: Sequence[str], where: str) -> None:
+    """Refuse names that are no layers, with those that are.
+
+    Raises
+    ------
+    InputError
+    """
+    known = [name for name, _ in network.named_modules() if name]
+    for layer in layers:
+        if layer not in (*known, OUTPUT):
+            suggestion = nearest(layer, known)
+            hint = f"Did you mean {suggestion!r}? " if suggestion else ""
+            raise InputError(f"{where}: no layer {layer!r}. {hint}Layers: {', '.join(known)}.")
+
+
+def default_layer(network: nn.Module, where: str) -> str:
+    """Return the last linear layer, what goes into which are the features; see `Captured`.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    linear = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        known = ", ".join(name for name, _ in network.named_modules() if name)
+        constraint = "named where a network has no linear layer"
+        raise InputError(must_be(where, "layers", constraint, None, f"Layers: {known}."))
+    return str(linear[-1])
+
+
+class Captured:
+    """What comes out of some layers when a network runs.
+
+    Parameters
+    ----------
+    network : Module
+    layers : sequence of str
+        Names as `check_layers` admits; ``"input of X"`` is what goes into X, `OUTPUT` what the network gives.
+    reduce : callable, optional
+        What becomes of an output at once, so that no large one is kept; it copies what it keeps.
+    """
+
+    def __init__(
+        self, network: nn.Module, layers: Sequence[str], reduce: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
+        self.network, self.layers, self.reduce = network, layers, reduce
+
+    @contextmanager
+    def _listening(self, found: dict[str, Any]) -> Iterator[None]:
+        modules = dict(self.network.named_modules())
+        handles = []
+        for layer in self.layers:
+            module = modules[layer.removeprefix(_INPUT)]
+
+            def after(_module: nn.Module, inputs: Any, output: Any, layer: str = layer) -> None:
+                value = inputs[0] if layer.startswith(_INPUT) else output
+                found[layer] = value if self.reduce is None else self.reduce(value)
+
+            handles.append(module.register_forward_hook(after))
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        """Run the network and return what becomes of each layer's output, in the order of `layers`."""
+        found: dict[str, Any] = {}
+        with self._listening(found):
+            self.network(images)
+        return [found[layer] for layer in self.layers]
+
+
+@lru_cache(maxsize=64)
+def layer_shapes(
+    architecture: Any, shape: tuple[int, ...], classes: int, layers: tuple[str, ...] | None, where: str
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes ``(c, h, w)`` or ``(c,)`` that come out of layers for images of one shape.
+
+    Nothing is computed: the network has no weights (torch's device ``meta``).
+
+    Parameters
+    ----------
+    architecture : str, callable or Module
+    shape : tuple of int
+        ``(h, w, 3)`` or ``(h, w)``.
+    classes : int
+    layers : tuple of str or None
+        None is what goes into the last linear layer.
+    where : str
+        Who asks, for messages.
+
+    Raises
+    ------
+    UnknownNameError, InputError
+        No such architecture or layer, images that are too small, a layer whose output is no tensor of 2 or 4 axes.
+    """
+    channels = shape[2] if len(shape) == 3 else 1
+    with torch.device("meta"):
+        network = build(architecture, channels, classes, 0, where).to("meta").eval()
+    if layers is None:
+        layers = (_INPUT + default_layer(network, where),)
+    check_layers(network, [layer.removeprefix(_INPUT) for layer in layers], where)
+    capture = Captured(network, layers)
+    try:
+        outputs = capture(_blank(channels, *shape[:2]))
+    except Exception as error:
+        raise InputError(_too_small(capture, channels, shape, where, error)) from error
+    found = {}
+    for layer, output in zip(layers, outputs, strict=True):
+        if not isinstance(output, Tensor) or output.ndim not in (2, 4):
+            got = Shown(f"{type(output).__name__} {tuple(getattr(output, 'shape', ()))}")
+            raise InputError(must_be(where, f"the output of {layer}", "(n, c, h, w) or (n, c)", got))
+        found[layer] = tuple(output.shape[1:])
+    return found
+
+
+def _blank(channels: int, height: int, width: int) -> Tensor:
+    return torch.empty(1, channels, height, width, device="meta")
+
+
+def _too_small(capture: Captured, channels: int, shape: tuple[int, ...], where: str, error: Exception) -> str:
+    """Say how large images must be, or what the network said where no larger ones would do."""
+    for side in range(min(shape[:2]), _LARGEST):
+        try:
+            capture(_blank(channels, max(side, shape[0]), max(side, shape[1])))
+        except Exception:  # noqa: S112 - too small as well
+            continue
+        constraint = f"at least {side} × {side} pixels for all layers of the network"
+        return must_be(where, "images", constraint, Shown(f"{shape[0]} × {shape[1]}"), "Enlarge them.")
+    return f"{where}: the network cannot take images of shape {shape} ({type(error).__name__}: {error})."
+
+
+def check_named(architecture: Any, layers: tuple[str, ...] | None, where: str, where_layers: str) -> None:
+    """Refuse an architecture or layers that are not there, before any image is seen.
+
+    Raises
+    ------
+    UnknownNameError, InputError
+    """
+    with torch.device("meta"):
+        network = build(architecture, 3, 2, 0, where)
+    if layers is None:
+        default_layer(network, where_layers)
+    else:
+        check_layers(network, [layer.removeprefix(_INPUT) for layer in layers], where_layers)

@@ -1,0 +1,122 @@
+"""A network's weights as arrays, in a file, and back; nothing that is read is executed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from featbench.errors import DataError, InputError, MissingExtraError, Shown, must_be
+from featbench.types import AnyArray
+
+__all__ = ["arrays_of", "fingerprint_file", "put", "read_weights", "write_weights"]
+
+_FORMATS = "a .safetensors file, or a state dict that torch saved (.pt, .pth)"
+
+
+def arrays_of(network: Any) -> dict[str, AnyArray]:
+    """Return a network's weights and batch-norm statistics as arrays by name, copies on the host."""
+    return {name: np.array(t.detach().cpu().numpy(), order="C") for name, t in network.state_dict().items()}
+
+
+def put(network: Any, weights: Mapping[str, AnyArray], where: str) -> None:
+    """Write weights into a network.
+
+    Raises
+    ------
+    InputError
+        They are those of another architecture; the message names the first that differs.
+    """
+    import torch
+
+    own = network.state_dict()
+    differs = [f"{name} is missing" for name in own if name not in weights]
+    differs += [f"{name} is not in the network" for name in weights if name not in own]
+    differs += [
+        f"{name} has shape {tuple(weights[name].shape)}, not {tuple(own[name].shape)}"
+        for name in own
+        if name in weights and tuple(weights[name].shape) != tuple(own[name].shape)
+    ]
+    if differs:
+        more = f", and {len(differs) - 1} more" if len(differs) > 1 else ""
+        remedy = "Give the architecture, channels and number of classes that they were learned with."
+        raise InputError(
+            must_be(where, "weights", "those of this architecture", Shown(differs[0] + more), remedy)
+        )
+    network.load_state_dict({name: torch.tensor(np.asarray(values)) for name, values in weights.items()})
+
+
+def read_weights(path: str | Path, where: str) -> dict[str, AnyArray]:
+    """Read a file of weights.
+
+    Parameters
+    ----------
+    path : path
+        ``.safetensors``, or what ``torch.save(network.state_dict(), path)`` wrote.
+    where : str
+        Who asks, for messages.
+
+    Raises
+    ------
+    MissingExtraError
+        safetensors is not installed.
+    DataError
+        No such file, or it holds something else than named tensors.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(must_be(where, "weights", _FORMATS, str(path), "There is no such file."))
+    try:
+        if path.suffix == ".safetensors":
+            tensors = _safetensors(where).load_file(path)
+        else:
+            import torch
+
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
+        return {str(name): np.array(t.detach().float().numpy()) if t.is_floating_point() else np.array(t.numpy())
+                for name, t in tensors.items()}  # fmt: skip
+    except MissingExtraError:
+        raise
+    except Exception as error:
+        raise DataError(
+            must_be(where, "weights", _FORMATS, str(path), f"It cannot be read as one: {error}")
+        ) from error
+
+
+def write_weights(path: str | Path, weights: Mapping[str, AnyArray], where: str) -> None:
+    """Write weights as safetensors.
+
+    Raises
+    ------
+    MissingExtraError
+        safetensors is not installed.
+    """
+    import torch
+
+    tensors = {name: torch.tensor(values) for name, values in weights.items()}
+    _safetensors(where).save_file(tensors, Path(path))
+
+
+def fingerprint_file(path: str | Path, where: str) -> str:
+    """Return a hash of a file.
+
+    Raises
+    ------
+    DataError
+        It cannot be read.
+    """
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(must_be(where, "weights", _FORMATS, str(path), f"{error.strerror}.")) from error
+
+
+def _safetensors(where: str) -> Any:
+    try:
+        import safetensors.torch
+    except ImportError as error:
+        raise MissingExtraError(f"{where}: weights", "safetensors", "cnn") from error
+    return safetensors.torch

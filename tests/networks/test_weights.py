@@ -1,0 +1,86 @@
+"""Weights as arrays, in files and back."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from featbench.errors import DataError, InputError
+from featbench.networks.weights import arrays_of, put, read_weights, write_weights
+
+
+def network(width=3):
+    return nn.Sequential(nn.Conv2d(1, width, 3), nn.BatchNorm2d(width), nn.Flatten(), nn.LazyLinear(2))
+
+
+@pytest.fixture
+def made():
+    net = network()
+    net(torch.randn(2, 1, 5, 5))
+    return net.to(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_weights_come_back_from_a_file(made, tmp_path, suffix):
+    path = tmp_path / f"weights{suffix}"
+    arrays = arrays_of(made)
+    if suffix == ".pt":
+        torch.save(made.state_dict(), path)
+    else:
+        write_weights(path, arrays, "CNN")
+    found = read_weights(path, "CNN")
+    assert set(found) == set(arrays)
+    for name, values in arrays.items():
+        np.testing.assert_array_equal(found[name], values)
+        assert found[name].dtype == values.dtype
+        assert found[name].shape == values.shape
+    copy = network()
+    copy(torch.randn(2, 1, 5, 5))
+    put(copy, found, "CNN")
+    x = torch.randn(2, 1, 5, 5)
+    assert torch.equal(copy.eval()(x), made.eval()(x))
+
+
+def test_arrays_are_copies(made):
+    arrays = arrays_of(made)
+    arrays["0.weight"][:] = 7
+    assert not (made[0].weight == 7).any()
+
+
+def test_weights_of_another_architecture_are_refused(made):
+    other = network(4)
+    other(torch.randn(2, 1, 5, 5))
+    message = r"CNN: weights must be those of this architecture; got 0.weight has shape \(3, 1, 3, 3\), not \(4, 1, 3, 3\), and \d more"
+    with pytest.raises(InputError, match=message):
+        put(other, arrays_of(made), "CNN")
+    arrays = arrays_of(made)
+    arrays["last.bias"] = arrays.pop("3.bias")
+    with pytest.raises(InputError, match=r"got 3.bias is missing, and 1 more. Give the architecture"):
+        put(made, arrays, "CNN")
+
+
+class Harmful:
+    def __reduce__(self):
+        return (print, ("executed",))
+
+
+def test_reading_executes_nothing(tmp_path, capsys):
+    path = tmp_path / "weights.pt"
+    with path.open("wb") as file:
+        pickle.dump({"0.weight": Harmful()}, file)
+    with pytest.raises(DataError, match=r"weights must be a .safetensors file, .*cannot be read as one"):
+        read_weights(path, "CNN")
+    torch.save({"0.weight": Harmful()}, path)
+    with pytest.raises(DataError, match="cannot be read as one"):
+        read_weights(path, "CNN")
+    assert capsys.readouterr().out == ""
+
+
+def test_files_that_are_none_are_refused(tmp_path):
+    with pytest.raises(DataError, match="There is no such file"):
+        read_weights(tmp_path / "none.safetensors", "CNN")
+    (tmp_path / "text.safetensors").write_text("weights")
+    with pytest.raises(DataError, match="cannot be read as one"):
+        read_weights(tmp_path / "text.safetensors", "CNN")
