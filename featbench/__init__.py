@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 __version__ = "0.1.0"
 
 __all__ = ["__version__", "run"]
+
+_BEGAN = time.time()  # code that changes from now on is not the code that runs
 
 
 def __getattr__(name: str) -> Any:

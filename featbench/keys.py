@@ -11,7 +11,7 @@ from featbench.config import Cell, Component, EnsembleCell
 from featbench.environment import code_fingerprint, source_fingerprint, versions
 from featbench.sealed import SealedDataset
 
-__all__ = ["cell_key", "ensemble_key"]
+__all__ = ["cell_key", "ensemble_key", "files_of"]
 
 
 def cell_key(cell: Cell, data: SealedDataset) -> str:
@@ -24,14 +24,14 @@ def cell_key(cell: Cell, data: SealedDataset) -> str:
         "versions": versions(),
         "plugins": [source_fingerprint(c.cls) for c in (cell.extractor, cell.classifier) if c],
     }
-    files = _files(cell.extractor) if cell.extractor else []
+    files = files_of(cell.extractor) if cell.extractor else []
     return _hash({**made_of, "files": files} if files else made_of)
 
 
-def _files(extractor: Component) -> list[str]:
+def files_of(extractor: Component) -> list[str]:
     """Return a hash of each file that an extractor, or one that it is made of, reads beside images."""
     told = getattr(extractor.cls, "written_files", lambda _: None)(extractor.params)
-    return [*([told] if told else []), *(name for part in extractor.parts for name in _files(part))]
+    return [*([told] if told else []), *(name for part in extractor.parts for name in files_of(part))]
 
 
 def ensemble_key(cell: EnsembleCell, data: SealedDataset, statuses: Sequence[str]) -> str:

@@ -5,10 +5,12 @@ The rows are the same as those of `Extractor.transform`. Where they fit, that is
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +43,10 @@ def memory_for_features() -> float:
 
 
 def transform_all(
-    extractor: Extractor, batches: Sequence[ImageBatch], folder: Path | None = None
+    extractor: Extractor,
+    batches: Sequence[ImageBatch],
+    folder: Path | None = None,
+    file: Path | None = None,
 ) -> FeatureMatrix:
     """Extract the features of batches of images, one after another into one matrix.
 
@@ -54,6 +59,8 @@ def transform_all(
     folder : Path, optional
         On whose disk the rows lie where memory does not hold them; the system's temporary folder by default.
         Nothing stays behind, however the process ends.
+    file : Path, optional
+        Where rows that memory does not hold are to stay, as an ``.npy``; not where the disk has no room for them.
 
     Returns
     -------
@@ -70,7 +77,9 @@ def transform_all(
     if n_bytes <= memory_for_features():
         made = [extractor.transform(images) for images in batches]
         return made[0] if len(made) == 1 else np.concatenate(made)
-    rows = _mapped((n, d), dtype, folder)
+    rows = None if file is None else _named((n, d), dtype, file)
+    if rows is None:
+        rows = _mapped((n, d), dtype, folder)
     start = 0
     for images in batches:
         for chunk in chunks(images, _CHUNK):
@@ -91,3 +100,19 @@ def _mapped(shape: tuple[int, int], dtype: np.dtype[np.float32], folder: Path | 
             f"{folder or tempfile.gettempdir()}: cannot hold features of {n_bytes / 1e6:,.0f} MB, which memory does "
             f"not either ({error.strerror or error}). Free space, use fewer images, or an extractor with fewer numbers."
         ) from error
+
+
+def _named(shape: tuple[int, int], dtype: np.dtype[Any], path: Path) -> FeatureMatrix | None:
+    """Return a new file mapped; None, and no file, where it cannot be written."""
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    try:
+        path.unlink(missing_ok=True)  # an earlier repeat's, which may still be mapped
+        with path.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            file.flush()
+            reserve(file.fileno(), file.tell() + shape[0] * shape[1] * dtype.itemsize)
+        return np.asarray(np.load(path, mmap_mode="r+"))
+    except OSError:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        return None
