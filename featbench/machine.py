@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from featbench.environment import cpu, versions
+from featbench.environment import cpu, describe, versions
 from featbench.numerics.threads import n_threads, spread
 from featbench.timing import Load
 
-__all__ = ["Peaks", "Speed", "loop_ms", "peaks", "pinned_threads"]
+__all__ = ["Peaks", "Speed", "described", "loop_ms", "peaks", "pinned_threads"]
 
 _BLOCK = bytes(1 << 20)
 _LOOPS = 15
@@ -120,6 +120,11 @@ def peaks(*, measure: bool = False) -> Peaks:
         _write({**kept, **_MEASURED})
         return found
     return Peaks(**kept[key])
+
+
+def described() -> dict[str, Any]:
+    """Return what records tell of the machine: `featbench.environment.describe`, and its peaks."""
+    return {**describe(), "peaks": asdict(peaks())}
 
 
 _MEASURED: dict[str, dict[str, float]] = {}

@@ -6,8 +6,9 @@ import csv
 import io
 from typing import Any
 
-from featbench.report.summary import Summary
+from featbench.report.summary import DatasetSummary, Summary
 from featbench.report.table import COLUMNS, caption, footnotes, verdict
+from featbench.report.work import HEADINGS, MEANING, work_of
 from featbench.results import COLUMNS as CSV_COLUMNS
 from featbench.results import to_row
 from featbench.store import to_json
@@ -59,7 +60,17 @@ def as_markdown(summary: Summary) -> str:
         lines.append("|" + "|".join("---:" if c.numeric else "---" for c in COLUMNS) + "|")
         for line in dataset.lines:
             lines.append("| " + " | ".join(markdown_cell(c.show(line)) for c in COLUMNS) + " |")
-        lines.append("")
+        lines += ["", *_work_lines(dataset)]
     lines += [f"- {markdown_cell(note)}" for note in footnotes(summary)]
     lines += ["", "Columns: " + "; ".join(f"*{c.heading}* {c.meaning}" for c in COLUMNS) + ".", ""]
     return "\n".join(lines)
+
+
+def _work_lines(dataset: DatasetSummary) -> list[str]:
+    """Return a table of the phases whose floor is known, if there are any."""
+    found = work_of(dataset)
+    if not found:
+        return []
+    rows = ["| " + " | ".join(map(markdown_cell, work.cells())) + " |" for work in found]
+    heading = ["| " + " | ".join(HEADINGS) + " |", "|---|---|" + "---:|" * (len(HEADINGS) - 2)]
+    return [MEANING, "", *heading, *rows, ""]

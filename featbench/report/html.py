@@ -11,6 +11,7 @@ from markupsafe import Markup
 from featbench.report.figures import selection_curve
 from featbench.report.summary import DatasetSummary, Line, Summary
 from featbench.report.table import COLUMNS, caption, footnotes, verdict
+from featbench.report.work import HEADINGS, MEANING, work_of
 from featbench.text import printable
 
 __all__ = ["as_html"]
@@ -41,6 +42,7 @@ def as_html(summary: Summary) -> str:
     return environment.get_template("page.html").render(
         run=summary.run,
         columns=COLUMNS,
+        work={"headings": HEADINGS, "meaning": MEANING},
         datasets=[_dataset(dataset) for dataset in summary.datasets],
         footnotes=footnotes(summary),
         environment=_facts(summary.run.get("environment") or {}),
@@ -57,6 +59,7 @@ def _dataset(dataset: DatasetSummary) -> dict[str, Any]:
         # matplotlib escapes the text that it draws, and nothing else goes in.
         "curves": [(label, Markup(svg)) for label, svg in curves if svg],  # noqa: S704
         "confusion": _confusion(dataset.recommended, dataset.data),
+        "work": [work.cells() for work in work_of(dataset)],
         "data": dataset.data,
     }
 

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from featbench.store import Store
+from featbench.timing import Share
 
-__all__ = ["DatasetSummary", "Line", "Summary", "summarize_run"]
+__all__ = ["TRAINING", "DatasetSummary", "Line", "Summary", "summarize_run"]
 
-_TRAINING = ("fit_extractor", "transform_train", "preprocess", "search", "fit")
+TRAINING = ("fit_extractor", "transform_train", "preprocess", "search", "fit")
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,15 @@ class Line:
         ]
         return float(np.mean(totals)) if totals else None
 
+    def unsteady(self, *phases: str) -> bool:
+        """Tell whether the seconds of phases are not those of a machine at rest, or not known well enough."""
+        timings = [r["phases"][p] for r in self.done for p in phases if p in r["phases"]]
+        return any(t.get("noisy") or ("load" in t and Share(**t["load"]).disturbs) for t in timings)
+
     @property
     def training_seconds(self) -> float | None:
         """Seconds from decoded training images to a fitted, selected pipeline."""
-        return None if self.is_baseline else self.seconds(*_TRAINING)
+        return None if self.is_baseline else self.seconds(*TRAINING)
 
     @property
     def chosen(self) -> str:

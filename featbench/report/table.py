@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from featbench.report.summary import DatasetSummary, Line, Summary
+from featbench.report.steadiness import LABELLING, marked, notes_of_machine
+from featbench.report.summary import TRAINING, DatasetSummary, Line, Summary
 from featbench.text import counted
 
 __all__ = ["COLUMNS", "Column", "caption", "footnotes", "verdict"]
@@ -75,11 +76,11 @@ COLUMNS: tuple[Column, ...] = (
     Column("test %", "accuracy on the test images with its 95 % interval, or ± deviation over splits", tested),
     Column("train %", "accuracy on the images it was fitted on", lambda line: percent(line.mean("train_accuracy"))),
     Column("train s", "seconds to extract, select and fit on all training images",
-           lambda line: seconds(line.training_seconds) + old(line)),
+           lambda line: marked(seconds(line.training_seconds), line, *TRAINING) + old(line)),
     Column("fit s", "seconds of the final classifier fit alone",
-           lambda line: "" if line.is_baseline else seconds(line.seconds("fit"))),
+           lambda line: "" if line.is_baseline else marked(seconds(line.seconds("fit")), line, "fit")),
     Column("images/s", "test images labelled a second, in one batch",
-           lambda line: figure(line.mean("images_per_s")) + old(line)),
+           lambda line: marked(figure(line.mean("images_per_s")), line, *LABELLING) + old(line)),
     Column("ms/image", "median latency of a single image, from pixels to label",
            lambda line: figure(line.mean("latency_ms_p50"))),
     Column("dim", "numbers an image", lambda line: f"{line.mean('dim') or 0:.0f}" if line.mean("dim") else ""),
@@ -128,7 +129,7 @@ def _closed(dataset: DatasetSummary) -> str:
 
 def footnotes(summary: Summary) -> list[str]:
     """Return what a reader must know beside the table."""
-    notes = []
+    notes = notes_of_machine(summary)
     for dataset in summary.datasets:
         notes.extend(_data_notes(dataset))
         if dataset.data.get("quick"):
@@ -149,7 +150,9 @@ def footnotes(summary: Summary) -> list[str]:
         notes.append(f"{missing} of the run not there yet; the same command goes on.")
     if summary.n_foreign:
         foreign = counted(summary.n_foreign, "row")
-        notes.append(f"{foreign} of another experiment in this folder, kept in cells/ and not shown.")
+        filtered = summary.run.get("filters")
+        whose = "left out by --filter, or of another experiment," if filtered else "of another experiment"
+        notes.append(f"{foreign} {whose} in this folder, kept in cells/ and not shown.")
     return list(dict.fromkeys(notes))
 
 

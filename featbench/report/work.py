@@ -101,4 +101,7 @@ def _work(
 
 
 def _share(achieved: float, peak: float | None) -> str:
-    return "" if not peak else f"{achieved / peak:.1%}" if achieved < peak / 10 else f"{achieved / peak:.0%}"
+    if not peak:
+        return ""
+    share = 100 * achieved / peak
+    return f"{share:.1f} %" if share < 10 else f"{share:.0f} %"

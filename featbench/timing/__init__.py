@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from featbench.timing.clocks import Latency, Timing, latency, measure, measure_in_turn
+from featbench.timing.clocks import Latency, Phase, Timing, latency, measure, measure_in_turn
 from featbench.timing.device import synchronize
 from featbench.timing.load import Load, Share
 from featbench.timing.memory import Memory, PeakMemory
@@ -16,6 +16,7 @@ __all__ = [
     "Memory",
     "Overhead",
     "PeakMemory",
+    "Phase",
     "Repeats",
     "Share",
     "Timing",
