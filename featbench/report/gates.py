@@ -148,9 +148,14 @@ def failures(comparison: Comparison, gates: tuple[Gate, ...], *, across_machines
     Raises
     ------
     ConfigError
-        A gate on times of differing machines, or on accuracies of differing images.
+        A gate on times of differing machines, on accuracies of differing images, or on what no row of the first has.
     """
     pairs = [pair for pair in comparison.pairs if not pair.first.is_baseline]
+    for gate in gates:
+        if all(pair.figures(gate.column)[0] is None for pair in pairs):
+            raise ConfigError(
+                f"--fail-if {gate.metric}: no row of the first run has it, so that nothing could fail."
+            )
     for pair in pairs:
         _check_comparable(pair, gates, across_machines=across_machines)
     told = [f"{dataset}: {label}: is not in the second run." for dataset, label in comparison.only[0]]

@@ -176,6 +176,15 @@ def test_a_gate_that_is_wrong(text: str, told: str) -> None:
     assert told in str(error.value)
 
 
+def test_a_gate_that_could_not_fail_is_refused(tmp_path: Path) -> None:
+    """Of a quick run no row has a test accuracy; chance and majority are not judged."""
+    quick = cell("hog → svm", test_accuracy=None)
+    with pytest.raises(ConfigError, match="no row of the first run has it"):
+        gate(tmp_path / "1", "accuracy:-0.5", quick, ours=quick)
+    with pytest.raises(ConfigError, match="no row of the first run has it"):
+        gate(tmp_path / "2", "accuracy:-0.5", cell("chance"), ours=cell("chance"))
+
+
 def test_every_metric_can_be_a_gate() -> None:
     for name in metrics():
         tried = [f"{name}:-0.5", f"{name}:+10%", f"{name}:-10%"]
