@@ -14,9 +14,10 @@ from featbench.config.sections import Selection
 from featbench.config.space import Candidates, Space
 from featbench.config.strategies import Strategy
 
-__all__ = ["VOTES", "Cell", "Ensemble", "EnsembleCell"]
+__all__ = ["OWN_HEAD", "VOTES", "Cell", "Ensemble", "EnsembleCell"]
 
 VOTES = ("soft", "hard")
+OWN_HEAD = "own_head"  # the classifier that gets an extractor's own scores in the place of features
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,18 @@ class Cell:
     @property
     def strategy(self) -> Strategy | None:
         """How selection searches a space; None where it tries every candidate, or has nothing to choose."""
-        return None if isinstance(self.selection, str) else self.selection.search
+        if isinstance(self.selection, str) or not isinstance(self.candidates, Space):
+            return None
+        return self.selection.search
 
     def spec(self) -> dict[str, Any]:
         """Return everything that decides the result, the images and the code aside, in JSON's types."""
         # What is not used is not told, so that results stay valid that are older than the key.
         chosen, tried = self.selection, self.candidates
-        selection = chosen if isinstance(chosen, str) else chosen.model_dump(exclude_none=True)
+        unused = None if self.strategy else {"search"}
+        selection = (
+            chosen if isinstance(chosen, str) else chosen.model_dump(exclude=unused, exclude_none=True)
+        )
         told: dict[str, Any] = {} if self.train_size is None else {"train_size": self.train_size}
         if self.quick:
             told["quick"] = True

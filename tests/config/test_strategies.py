@@ -117,7 +117,10 @@ def test_lists_and_defaults_are_searched_too() -> None:
     text = BASE.replace("search: {reg: {log: [1e-6, 1]}}\n", "")
     assert isinstance(list(read(text).cells())[-1].candidates, Space)
     fixed = text.replace("loss: weston_watkins", "reg: 0.5")
-    assert list(read(fixed).cells())[-1].candidates == ({},)
+    cell = list(read(fixed).cells())[-1]
+    assert cell.candidates == ({},)
+    assert cell.strategy is None
+    assert cell.cell_id == list(read(fixed, "selection={folds: 5}").cells())[-1].cell_id
 
 
 @pytest.mark.parametrize(
