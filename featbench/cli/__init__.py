@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from featbench.cli import (
+    cache,
     compare,
     data,
     env,
@@ -19,7 +20,9 @@ from featbench.cli import (
     init,
     listing,
     model,
+    records,
     report,
+    rerun,
     run,
     sanity,
     schema,
@@ -67,10 +70,13 @@ app.command("info")(listing.info)
 app.command("sanity")(sanity.sanity)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
+app.command("rerun")(rerun.rerun)
 app.command("schema")(schema.schema)
 app.command("env")(env.env)
+app.add_typer(cache.app, name="cache")
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
+app.add_typer(records.app, name="records")
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from featbench.config.components import Component, read_component
 from featbench.config.document import Document
 from featbench.config.experiment import Cell, Folds, Holdout, Selection
+from featbench.config.space import candidates_from
 from featbench.errors import ConfigError, must_be
 
 __all__ = ["read_cell"]
@@ -53,7 +54,7 @@ def read_cell(spec: Mapping[str, Any], where: str = "cell") -> Cell:
             extractor=extractor,
             preprocess=spec["preprocess"],
             classifier=classifier,
-            candidates=tuple(spec["candidates"]),
+            candidates=candidates_from(spec["candidates"]),
             selection=_selection(spec["selection"]),
             **further,
         )
