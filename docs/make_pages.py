@@ -52,6 +52,20 @@ _DRAWN: dict[str, list[dict[str, Any]]] = {
     "cnn": [],
     "gram": [],
     "random_cnn": [],
+    "onnx": [],
+    "pretrained": [],
+}
+
+# What they give is decided by a file or another package: their pages show how they are written, and no numbers.
+BROUGHT = {
+    "onnx": (
+        'ONNX(model="model.onnx", output="features")',
+        "{name: onnx, model: model.onnx, output: features}",
+    ),
+    "pretrained": (
+        'Pretrained(model="torchvision/resnet18")',
+        "{name: pretrained, model: torchvision/resnet18}",
+    ),
 }
 
 
@@ -67,8 +81,12 @@ def make_index(old: str) -> str:
         "|---|---|---|---|---|---|",
     ]
     for name in names():
-        extractor = example(name)
         summary = read_docstring(EXTRACTORS.load(name)).summary.replace("``", "`")
+        if name in BROUGHT:
+            told = "those of its network | yes | where resized |"
+            rows.append(f"| [`{name}`](extractors/{name}.md) | {summary} | {told} |")
+            continue
+        extractor = example(name)
         takes = (_takes_grey(extractor), extractor.any_size, extractor.describes)
         told = " | ".join("yes" if taken else "" for taken in takes)
         rows.append(f"| [`{name}`](extractors/{name}.md) | {summary} | {_length(extractor, 32):,} | {told} |")
@@ -95,6 +113,11 @@ def make_page(name: str) -> str:
 
 def make_example(name: str) -> str:
     """Return how an extractor is imported and called, what it takes and how many numbers it gives."""
+    if name in BROUGHT:
+        code, written = BROUGHT[name]
+        imported = f"from featbench.extractors import {EXTRACTORS.load(name).__name__}"
+        called = f"# images: uint8 (n, h, w, 3) or (n, h, w)\nfeatures = {code}.fit_transform(images)"
+        return f"```python\n{imported}\n\n{called}\n```\n\nIn an experiment file: `extractor: {written}`.\n"
     extractor = example(name)
     code = repr(extractor)
     used = sorted(set(re.findall(r"[A-Z]\w+(?=\()", code)), key=lambda cls: (not cls.isupper(), cls))

@@ -42,6 +42,16 @@ def caltech_root() -> Path:
     return _data("caltech101-12")
 
 
+@pytest.fixture(scope="session")
+def squeezenet() -> Path:
+    """SqueezeNet 1.1 as an ONNX file, beside the data."""
+    data = Path(os.environ.get("FEATBENCH_DATA") or REPOSITORY.parent / "shared" / "data").resolve()
+    for folder in (data.parent / "weights", REPOSITORY.parent / "shared" / "weights"):
+        if (path := folder / "squeezenet1_1.onnx").is_file():
+            return path
+    pytest.skip("squeezenet1_1.onnx is not in ../shared/weights, nor in weights beside FEATBENCH_DATA")
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """A generator that is the same in every run."""
