@@ -158,7 +158,9 @@ def _tell(comparison: Comparison, *, across_machines: bool) -> None:
                 f"Only in {name}: " + "; ".join(f"{label} on {dataset}" for dataset, label in sorted(only))
             )
     other = dict.fromkeys(
-        pair.dataset for pair in comparison.pairs if not pair.same_images and pair.second.done
+        pair.dataset
+        for pair in comparison.pairs
+        if pair.first.done and pair.second.done and not pair.same_images
     )
     for dataset in other:
         notice(

@@ -29,7 +29,7 @@ class Pair:
     first, second : Line
         The row in either run.
     same_images : bool
-        Whether both saw the same images in every split and seed that they share, and share one.
+        Whether both finished the same splits and seeds, of the same images.
     machines : tuple of str
         The machine, or machines, of either.
     p_value : float or None
@@ -120,9 +120,8 @@ def compare_runs(first: Store, second: Store) -> Comparison:
     for dataset, label in shared:
         lines = ours[dataset, label], theirs[dataset, label]
         cells = _matched(*lines)
-        same = bool(cells) and all(
-            a["data"].get("fingerprint") == b["data"].get("fingerprint") for a, b in cells
-        )
+        whole = bool(cells) and all(len(line.done) == len(cells) for line in lines)
+        same = whole and all(a["data"].get("fingerprint") == b["data"].get("fingerprint") for a, b in cells)
         machines = tuple(_machines(line, known) for line, known in zip(lines, fallback, strict=True))
         p_value = _p_value(first, second, cells) if same else None
         pairs.append(Pair(dataset, label, *lines, same, (machines[0], machines[1]), p_value))
@@ -182,7 +181,7 @@ def _matched(first: Line, second: Line) -> list[tuple[Mapping[str, Any], Mapping
 
 def _machines(line: Line, fallback: Mapping[str, Any]) -> str:
     told = {machine_of(record.get("environment") or fallback): None for record in line.records}
-    return "; ".join(told)
+    return "; ".join(sorted(told))
 
 
 def _mean(line: Line, column: str) -> float | None:

@@ -82,6 +82,14 @@ def test_splits_of_one_seed_are_images_of_their_own(tmp_path: Path) -> None:
     assert pair.p_value is None  # each image was judged twice, at other places
 
 
+def test_means_over_other_seeds_are_not_comparable(tmp_path: Path) -> None:
+    (pair,) = compared(
+        tmp_path, [cell("hog → svm", seed=s) for s in range(3)], cell("hog → svm", seed=1)
+    ).pairs
+    assert not pair.same_images
+    assert pair.p_value is None
+
+
 def test_a_row_that_failed_has_nothing_to_compare(tmp_path: Path) -> None:
     (pair,) = compared(tmp_path, cell("hog → svm"), cell("hog → svm", status="failed", reason="why")).pairs
     assert pair.chance == ""
