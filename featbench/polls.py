@@ -8,6 +8,7 @@ from typing import Any
 
 from featbench.config import Cell, EnsembleCell
 from featbench.errors import InputError
+from featbench.heads import behind
 from featbench.sealed import SealedDataset
 from featbench.stages import Features, Skipped
 from featbench.store import Store
@@ -112,7 +113,7 @@ class Polls:
         try:
             record = self._records[cell.cell_id]
             predictions = self._store.read_arrays(record).get("predictions")
-            votes = cast_votes(cell, self._data, features(), record, predictions, vote)
+            votes = cast_votes(cell, self._data, behind(features(), cell), record, predictions, vote)
             self._votes[cell.cell_id, vote] = votes
         except Exception as error:  # a failed vote is a failed ensemble, and harms no other row
             self._votes[cell.cell_id, vote] = error

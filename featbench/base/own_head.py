@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from featbench.errors import InputError, Shown, must_be
 from featbench.images import ImageBatch, chunks
 from featbench.types import AnyArray, FeatureMatrix, ImageArray
 
-__all__ = ["OwnHead"]
+__all__ = ["OwnHead", "ScoresOf"]
 
 _CHUNK = 1024  # images that are scored at once
 
@@ -81,3 +83,35 @@ class OwnHead(Extractor):
             remedy = "There is nothing to tell apart; add images of another class."
             raise InputError(must_be(name, "labels", "of two classes or more", Shown("one class"), remedy))
         return codes.astype(np.int64)
+
+
+@dataclass(eq=False, repr=False)
+class ScoresOf(Extractor):
+    """The scores of an extractor's own classifier in the place of its features.
+
+    Parameters
+    ----------
+    extractor : OwnHead
+    """
+
+    extractor: OwnHead
+
+    uses_labels = True
+
+    @classmethod
+    def fitted(cls, extractor: OwnHead) -> Self:
+        """Return what reads the scores of an extractor that is fitted."""
+        scores = cls(extractor)
+        scores.image_shape_, scores.n_features_out_ = extractor.image_shape_, len(extractor.classes_)
+        return scores
+
+    def _fit(self, images: ImageBatch, y: AnyArray | None) -> None:
+        self.extractor.fit(images, y)
+        self.n_features_out_ = len(self.extractor.classes_)
+
+    def _n_features(self, shape: tuple[int, ...]) -> int:
+        self.extractor._n_features(shape)
+        return len(getattr(self.extractor, "classes_", ()))
+
+    def _extract(self, images: ImageArray) -> FeatureMatrix:
+        return self.extractor._scores(images)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from featbench.classifiers.ensemble import Ensemble
     from featbench.classifiers.knn import KNN
     from featbench.classifiers.mlp import MLP
+    from featbench.classifiers.own_head import HighestScore
     from featbench.classifiers.random_search import RandomSearch
     from featbench.classifiers.scikit import ScikitClassifier
     from featbench.classifiers.sgd import GradientDescent
@@ -27,6 +28,7 @@ __all__ = [
     "Chance",
     "Ensemble",
     "GradientDescent",
+    "HighestScore",
     "Majority",
     "RandomSearch",
     "ScikitClassifier",
@@ -45,6 +47,7 @@ CLASSIFIERS = PluginTable(
         "bottleneck": "featbench.classifiers.bottleneck:Bottleneck",
         "sklearn": "featbench.classifiers.scikit:ScikitClassifier",
         "ensemble": "featbench.classifiers.ensemble:Ensemble",
+        "own_head": "featbench.classifiers.own_head:HighestScore",
         "chance": "featbench.classifiers.baseline:Chance",
         "majority": "featbench.classifiers.baseline:Majority",
     },
