@@ -17,7 +17,7 @@ import numpy as np
 
 from featbench.timing.device import synchronize
 from featbench.timing.load import Load, Share
-from featbench.timing.repeats import Repeats
+from featbench.timing.repeats import ONCE, Repeats
 
 if TYPE_CHECKING:
     from featbench.base import Cost  # whose package imports far more than a clock needs
@@ -99,15 +99,13 @@ class Timing:
         )
 
 
-def measure(phase: Callable[[], Result], repeats: int = 1) -> tuple[Result, Timing]:
-    """Run a phase and time it.
+def measure(phase: Callable[[], Result]) -> tuple[Result, Timing]:
+    """Run a phase once and time it.
 
     Parameters
     ----------
     phase : callable
         The phase and nothing else; it returns its result.
-    repeats : int, optional
-        How many samples to take at the most.
 
     Returns
     -------
@@ -115,7 +113,7 @@ def measure(phase: Callable[[], Result], repeats: int = 1) -> tuple[Result, Timi
         What the phase returned.
     timing : Timing
     """
-    made, timings = measure_in_turn({"phase": lambda _: phase}, Repeats(repeats, budget_s=0.0))
+    made, timings = measure_in_turn({"phase": lambda _: phase}, ONCE)
     return made["phase"], timings["phase"]
 
 
