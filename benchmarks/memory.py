@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +29,6 @@ __all__ = ["rows"]
 _N = 100_000
 _SIZE = 64
 _MOST_MB = 1000.0
-_EVERY_S = 0.02
 
 
 def rows() -> Iterator[Row]:
@@ -53,12 +50,12 @@ def _extraction(photographs: list[Path]) -> Row:
     decode_files(photographs, _SIZE, "squash", MAX_PIXELS, pixels)
     decoding = (time.perf_counter() - start) / len(photographs)
     del pixels
-    memory = PeakMemory()
     with tempfile.TemporaryDirectory() as folder:
         _link(photographs, Path(folder) / "photographs")
-        with _anonymous() as most:
+        with PeakMemory() as peak:
             done = extract_to(HOG(), Path(folder) / "photographs", Path(folder) / "features.npy", size=_SIZE)
-        resident = memory.megabytes()
+        memory = peak.memory()
+        assert memory.anonymous_mb is not None, "only Linux tells"
         rows = np.load(done.output, mmap_mode="r")
         source = FileImages(photographs, _SIZE, "squash", MAX_PIXELS)
         expected = HOG().fit(source).transform(source)
@@ -70,9 +67,9 @@ def _extraction(photographs: list[Path]) -> Row:
         done.seconds / done.shape[0],
         "decoding alone",
         decoding,
-        f"{'exact' if equal else 'rows'}; anon. {max(most):.0f} MB",
-        not equal or max(most) > _MOST_MB,
-        resident,
+        f"{'exact' if equal else 'rows'}; anon. {memory.anonymous_mb:.0f} MB",
+        not equal or memory.anonymous_mb > _MOST_MB,
+        memory.resident_mb,
         n_threads(),
         decoding,
         "decoding",
@@ -87,23 +84,3 @@ def _link(photographs: list[Path], root: Path) -> None:
         if i % 1000 == 0:
             folder.mkdir(parents=True)
         (folder / f"{i:06d}.jpg").symlink_to(photographs[i % len(photographs)].resolve())
-
-
-@contextmanager
-def _anonymous() -> Iterator[list[float]]:
-    """Collect the anonymous memory of this process, 10⁶ bytes, until the block ends."""
-    seen: list[float] = []
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(_EVERY_S):
-            told = Path("/proc/self/status").read_text(encoding="utf-8").partition("RssAnon:")[2]
-            seen.append(int(told.split()[0]) * 1024 / 1e6)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        watcher.join()
