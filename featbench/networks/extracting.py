@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import inspect
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -16,6 +18,7 @@ from sklearn.exceptions import NotFittedError
 from featbench.base import Extractor
 from featbench.errors import ConfigError, FeatbenchError, InputError, Shown, must_be
 from featbench.images import chunks
+from featbench.networks import ARCHITECTURES
 from featbench.networks.moments import moments_of
 from featbench.networks.recipe import Recipe
 from featbench.networks.weights import arrays_of, fingerprint_file, put, read_weights, write_weights
@@ -111,9 +114,14 @@ class NetworkFeatures(Extractor):
 
     @classmethod
     def written_files(cls, parameters: Mapping[str, Any]) -> str | None:
-        """Return a hash of the file of weights that parameters name: results are made of those, too."""
-        path = parameters.get("weights")
-        return None if path is None else fingerprint_file(path, "weights")
+        """Return a hash of what results are made of beside parameters: the device, weights, a network of one's own."""
+        told = [place_for(parameters.get("device", "auto"), cls.__name__)]
+        if parameters.get("weights") is not None:
+            told.append(fingerprint_file(parameters["weights"], "weights"))
+        named = parameters.get("architecture")
+        if named is not None and ARCHITECTURES.rows()[named].distribution != "featbench":
+            told.append(fingerprint_file(inspect.getfile(ARCHITECTURES.load(named)), "architecture"))
+        return hashlib.sha256(" ".join(told).encode()).hexdigest()
 
     def save_weights(self, path: str | Path) -> None:
         """Write the network's weights as safetensors, for `weights` of another extractor or another program.

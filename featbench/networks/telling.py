@@ -33,7 +33,7 @@ class Epoch:
         return f"epoch {self.number} of {self.of}, loss {self.loss:.3f}, {self.seconds_left:.0f} s left"
 
 
-Listener = Callable[[Epoch], None]
+Listener = Callable[[Epoch], object]
 
 _LISTENER: ContextVar[Listener | None] = ContextVar("who listens to trainings", default=None)
 

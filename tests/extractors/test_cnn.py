@@ -22,6 +22,7 @@ from featbench.extractors import CNN
 from featbench.imagesets import Dataset, DatasetLoader, ImageSet
 from featbench.networks.extracting import InterruptedTrainingWarning
 from featbench.networks.telling import listening
+from featbench.plugins import Registered
 from featbench.runner import run
 
 ROUNDING = 1e-5  # of float32 sums in another order, relative to the largest value
@@ -321,3 +322,21 @@ def test_random_labels_through_a_network_give_chance(tmp_path, monkeypatch):
 
 def test_it_is_registered_with_its_table():
     assert extractors.EXTRACTORS.load("cnn") is CNN
+
+
+def test_results_are_made_of_weights_device_and_a_network_of_ones_own(coloured, tmp_path, monkeypatch):
+    from featbench.networks import ARCHITECTURES
+
+    monkeypatch.setitem(ARCHITECTURES._classes, "own", Own)
+    rows = ARCHITECTURES.rows()
+    theirs = {**rows, "own": Registered("own", f"{__name__}:Own", "somebody")}
+    monkeypatch.setattr(ARCHITECTURES, "rows", lambda: theirs)
+    paths = [str(tmp_path / f"{i}.safetensors") for i in range(2)]
+    for seed, path in enumerate(paths):
+        quick(epochs=0, random_state=seed).fit(*coloured).save_weights(path)
+    asked = [{}, {"architecture": "own"}, {"weights": paths[0]}, {"weights": paths[1]}]
+    told = [CNN.written_files(parameters) for parameters in asked]
+    assert len(set(told)) == 4
+    assert CNN.written_files({"architecture": "small", "device": "cpu"}) == told[0]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert CNN.written_files({}) != told[0]

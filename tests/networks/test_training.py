@@ -40,6 +40,7 @@ def scores(network, images):
 )
 def test_64_images_of_noise_are_learned_by_heart(noise, name, optimizer):
     images, y = noise
+    images = images[:, :10, :10]  # which is learned as well and faster
     network = build(name, 3, 4, 0, "CNN")
     epochs, rate = (14, 1.5) if name == "airbench" else (20, 0.1)  # whose scores are divided by 9
     recipe = Recipe(epochs=epochs, batch_size=16, learning_rate=rate, filter_rate=0.05, weight_decay=0,
