@@ -22,8 +22,10 @@ from typing import Any, TypeVar
 
 from featbench.config import Cell, Component, EnsembleCell, Timing
 from featbench.config.described import read_cell
+from featbench.datasets.training_sizes import check_sizes, drawn, drawn_rows
 from featbench.errors import FeatbenchError
 from featbench.evaluation import Evaluated, Prediction, identity, predict
+from featbench.quick import sample_of
 from featbench.sealed import SealedDataset
 from featbench.selection import make_folds
 from featbench.stages import Features, Skipped, extract, load
@@ -37,7 +39,7 @@ Tell = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Block:
-    """Cells of one data set, seed, split and extractor.
+    """Cells of one data set, seed, split, training size and extractor.
 
     Attributes
     ----------
@@ -68,7 +70,7 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One split of a data set with what is to be done on it.
+    """One split of a data set, or a part of its training images, with what is to be done on it.
 
     Attributes
     ----------
@@ -129,20 +131,19 @@ def plan(
     Raises
     ------
     DataError
-        A data set cannot be read, or the folds of selection cannot be drawn.
+        A data set cannot be read, or training sizes or the folds of selection cannot be drawn.
     """
     names: dict[str, Component] = {}
-    for (dataset, seed), of_seed in groupby(cells, key=lambda c: (c.dataset, c.seed)):
+    for (dataset, seed), group in groupby(cells, key=lambda c: (c.dataset, c.seed)):
         tell(f"loading {dataset.label}")
         parts, clock = load(dataset, n_splits, seed)
-        for _, group in groupby(of_seed, key=lambda c: c.split):
-            of_split = list(group)
+        of_seed = list(group)
+        _check(parts, of_seed)
+        for _, alike in groupby(of_seed, key=lambda c: (c.split, c.train_size)):
+            of_split = list(alike)
             pipelines = [cell for cell in of_split if isinstance(cell, Cell)]
             ensembles = tuple(cell for cell in of_split if isinstance(cell, EnsembleCell))
             data = _named_apart(split_of(parts, of_split[0]), dataset, names)
-            for selection in dict.fromkeys(cell.selection for cell in pipelines):
-                # Folds that cannot be drawn are refused here, before any test label is opened.
-                make_folds(data.train.labels, data.train.groups, selection, seed)
             blocks = tuple(
                 Block(tuple(of_extractor), timing)
                 for _, of_extractor in groupby(pipelines, key=lambda c: c.extractor)
@@ -151,8 +152,26 @@ def plan(
 
 
 def split_of(parts: Sequence[SealedDataset], cell: Cell | EnsembleCell) -> SealedDataset:
-    """Return the images of a cell, of the splits of its data set and seed."""
-    return parts[cell.split]
+    """Return the images of a cell, of the splits of its data set and seed: all, as many as it asks for, or a sample."""
+    data = parts[cell.split]
+    return sample_of(data, cell.seed) if cell.quick else drawn(data, cell.train_size, cell.seed)
+
+
+def _check(parts: Sequence[SealedDataset], cells: Sequence[Cell | EnsembleCell]) -> None:
+    """Refuse sizes and folds that cannot be drawn, before any test label is opened."""
+    for data in parts:
+        check_sizes(data, dict.fromkeys(cell.train_size for cell in cells))
+    pipelines = [cell for cell in cells if isinstance(cell, Cell)]
+    asked = {(c.split, c.train_size, c.selection): c for c in pipelines}
+    for cell in asked.values():
+        train = parts[cell.split].train
+        if cell.quick:
+            train = sample_of(parts[cell.split], cell.seed).train
+            labels, groups = train.labels, train.groups
+        else:
+            rows = drawn_rows(parts[cell.split], cell.train_size, cell.seed)
+            labels, groups = train.labels[rows], None if train.groups is None else train.groups[rows]
+        make_folds(labels, groups, cell.selection, cell.seed)
 
 
 def _named_apart(data: SealedDataset, dataset: Component, names: dict[str, Component]) -> SealedDataset:

@@ -27,7 +27,7 @@ from featbench.stats import score, top_k
 from featbench.timing import Latency, PeakMemory, Timing, latency, measure
 from featbench.types import AnyArray, FeatureMatrix, ImageArray, Indices, Labels
 
-__all__ = ["Evaluated", "Prediction", "identity", "judge", "judged", "predict", "throughput", "train_sample"]
+__all__ = ["Evaluated", "Prediction", "identity", "judge", "predict", "throughput", "train_sample"]
 
 _TRAIN_SCORED = 10_000  # training accuracy is told on so many images at the most, drawn by the seed
 _WARMUP_ROWS = 512
@@ -178,7 +178,7 @@ def predict(cell: Cell, data: SealedDataset, features: Features, repeats: int) -
 
 
 def judge(prediction: Prediction, data: SealedDataset, enter: Callable[[], None]) -> Evaluated:
-    """Open the test labels and score a cell's predictions.
+    """Open the test labels and score predictions; where labels stay closed, say of how many images they are.
 
     Parameters
     ----------
@@ -192,10 +192,25 @@ def judge(prediction: Prediction, data: SealedDataset, enter: Callable[[], None]
     Evaluated
     """
     predictions, top5 = prediction.refitted.predictions, prediction.top5
+    told = {
+        **prediction.record,
+        "status": "ok",
+        "n_train": len(data.train),
+        "n_test": len(data.test_labels),
+    }
+    if data.test_labels.closed:
+        return Evaluated(told, {"predictions": predictions})
     truth = data.test_labels.open(prediction.refitted, enter)
     scores = score(truth, predictions, len(data.classes), data.test_groups)
     among = None if top5 is None else float(np.mean((top5 == truth[:, None]).any(axis=1)))
-    record = {**prediction.record, **judged(data, scores), "top5_accuracy": among}
+    record = {
+        **told,
+        "test_accuracy": scores.pop("accuracy"),
+        "test_low": scores.pop("low"),
+        "test_high": scores.pop("high"),
+        "scores": scores,
+        "top5_accuracy": among,
+    }
     return Evaluated(record, {"predictions": predictions, "truth": truth})
 
 
@@ -261,28 +276,18 @@ def _described(cell: Cell, data: SealedDataset, features: Features, outcome: Out
     }
 
 
-def judged(data: SealedDataset, scores: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a record tells of a row that has been judged: on how many images, and its scores on them."""
-    return {
-        "status": "ok",
-        "n_train": len(data.train),
-        "train_size": len(data.train),
-        "n_test": len(data.test_labels),
-        "test_accuracy": scores["accuracy"],
-        "test_low": scores["low"],
-        "test_high": scores["high"],
-        "scores": {k: v for k, v in scores.items() if k not in ("accuracy", "low", "high")},
-    }
-
-
 def identity(cell: Cell | EnsembleCell, data: SealedDataset) -> dict[str, Any]:
     """Return what names a cell, whatever becomes of it."""
     return {
         "cell_id": cell.cell_id,
         "label": cell.label,
+        "pipeline": cell.pipeline,
         "dataset": data.name,
         "split": cell.split,
         "seed": cell.seed,
+        # What was asked for, and whether that was drawn from more; groups that stay whole may make it fewer.
+        "train_size": cell.train_size or len(data.train),
+        "drawn": cell.train_size is not None,
         **cell.columns(),
         "spec": cell.spec(),
         "data": dict(data.summary),

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import featbench
 from featbench.blocks import Attempt, Block, Split, attempt, do_block, features_of, plan
-from featbench.config import Cell, EnsembleCell, Experiment, load_experiment
+from featbench.config import Cell, EnsembleCell, Experiment, filtered, load_experiment
 from featbench.environment import describe
-from featbench.errors import FeatbenchError
+from featbench.errors import ConfigError
 from featbench.evaluation import Evaluated, Prediction, identity, judge
 from featbench.keys import cell_key, ensemble_key
 from featbench.polls import Polls
 from featbench.progress import SILENT, Progress
+from featbench.quick import quick_experiment
 from featbench.report import write_results
 from featbench.results import frame
 from featbench.sealed import SealedDataset
@@ -71,6 +72,8 @@ def run(
     *,
     output: str | Path | None = None,
     overrides: Sequence[str] = (),
+    filters: Sequence[str] = (),
+    quick: bool = False,
     force: bool = False,
     budget_s: float | None = None,
     progress: Progress | None = None,
@@ -88,6 +91,10 @@ def run(
         Folder for the results; ``runs/<name of the experiment>`` by default.
     overrides : sequence of str, optional
         ``path=value`` each, which beat the file.
+    filters : sequence of str, optional
+        ``key=pattern,pattern`` each; rows that match all are run, with those of chance and majority.
+    quick : bool, optional
+        Run every pipeline once on a small sample, in a folder of its own; test labels stay closed.
     force : bool, optional
         Run every cell again.
     budget_s : float, optional
@@ -110,10 +117,13 @@ def run(
     """
     experiment = config if isinstance(config, Experiment) else load_experiment(config, overrides)
     progress = progress or SILENT
-    cells = list(experiment.cells())
+    if quick:
+        experiment = quick_experiment(experiment)
+    cells = filtered(experiment, filters)
     with Store(output or Path("runs") / experiment.name) as store:
+        _refuse_mixture(store, experiment)
         runner = _Runner(store, experiment, progress, force, budget_s)
-        store.write_run(_started(experiment, cells, runner.environment))
+        store.write_run(_started(experiment, cells, filters, runner.environment))
         progress.begin(cells)
         try:
             records = list(runner.records(cells))
@@ -124,8 +134,22 @@ def run(
         return Run(store.root, records, runner.n_reused)
 
 
+def _refuse_mixture(store: Store, experiment: Experiment) -> None:
+    if not (store.root / "run.json").exists():
+        return
+    if bool(store.read_run().get("quick")) != experiment.quick:
+        there, asked = ("whole", "quick") if experiment.quick else ("quick", "whole")
+        raise ConfigError(
+            f"{store.root}: holds a {there} run, and a {asked} one is not mixed in. Choose another --output, or leave "
+            "it out."
+        )
+
+
 def _started(
-    experiment: Experiment, cells: Sequence[Cell | EnsembleCell], environment: dict[str, Any]
+    experiment: Experiment,
+    cells: Sequence[Cell | EnsembleCell],
+    filters: Sequence[str],
+    environment: dict[str, Any],
 ) -> dict[str, Any]:
     # The program's name alone: where it is installed is nobody's business.
     command = [Path(sys.argv[0]).name, *sys.argv[1:]]
@@ -134,6 +158,8 @@ def _started(
         "command": shlex.join(command) if command[0].startswith("featbench") else None,
         "version": featbench.__version__,
         "cells": [cell.cell_id for cell in cells],
+        "filters": list(filters),
+        "quick": experiment.quick,
         "environment": environment,
     }
 
@@ -208,14 +234,7 @@ class _Runner:
 
     def _finished(self, cell: Cell | EnsembleCell, key: str) -> dict[str, Any] | None:
         """Return the record that is there already and is the one that is asked for."""
-        if self.force:
-            return None
-        try:
-            record = self.store.read_cell(cell.cell_id)
-        except FeatbenchError:
-            return None  # a damaged file is no result: the cell runs again
-        done = record is not None and record["status"] in ("ok", "skipped") and record.get("key") == key
-        return record if done else None
+        return None if self.force else self.store.finished(cell.cell_id, key)
 
     def _reuse(self, cell: Cell | EnsembleCell, record: dict[str, Any]) -> dict[str, Any]:
         self.n_reused += 1

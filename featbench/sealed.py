@@ -149,7 +149,7 @@ class ClosedLabels(SealedLabels):
     def __init__(self, n: int) -> None:
         super().__init__(np.full(n, -1, dtype=np.int64))
 
-    def open(self, refitted: Refitted, enter: Callable[[], None]) -> Labels:
+    def open(self, refitted: Refitted, enter: Callable[[], None]) -> Labels:  # noqa: ARG002
         """Refuse.
 
         Raises

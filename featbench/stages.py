@@ -139,7 +139,9 @@ def extract(
     labels, groups = data.train.labels, data.train.groups
     if component is None:
         train, test = (np.zeros((n, 1), np.float32) for n in (len(labels), len(data.test_labels)))
-        return Features(None, train, test, labels, train, labels, [], [], {}, 0.0, [])
+        folds = make_folds(labels, groups, selection, seed)
+        judged = [fold.validation for fold in folds]
+        return Features(None, train, test, labels, train, labels, folds, judged, {}, 0.0, [])
     extractor: Extractor = component.build(seed)
     reason = extractor.supports(image_shape(data.train.images))
     if reason is not None:

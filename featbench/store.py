@@ -190,6 +190,15 @@ class Store:
             raise StoreError(f"{path}: is not a cell of this version. Remove it and run again.")
         return record
 
+    def finished(self, cell_id: str, key: str) -> dict[str, Any] | None:
+        """Return a cell's record where it is done and was made of what `key` is of; else None."""
+        try:
+            record = self.read_cell(cell_id)
+        except StoreError:
+            return None  # a damaged file is no result
+        done = record is not None and record["status"] in ("ok", "skipped") and record.get("key") == key
+        return record if done else None
+
     def read_arrays(self, record: Mapping[str, Any]) -> dict[str, AnyArray]:
         """Return the arrays of a cell; empty where it has none."""
         if not record.get("arrays"):

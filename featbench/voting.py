@@ -19,11 +19,11 @@ from featbench.base import Classifier
 from featbench.classifiers.votes import deviation_of, votes_of
 from featbench.config import Cell, EnsembleCell
 from featbench.errors import StoreError
-from featbench.evaluation import Evaluated, identity, judged, throughput, train_sample
+from featbench.evaluation import Evaluated, Prediction, identity, judge, throughput, train_sample
 from featbench.preprocessing import make_preprocess
 from featbench.sealed import SealedDataset, Selected
 from featbench.stages import Features
-from featbench.stats import score, top_k_accuracy
+from featbench.stats import top_k
 from featbench.timing import PeakMemory, Timing, measure
 from featbench.types import AnyArray, Float64Array, Labels
 
@@ -174,8 +174,6 @@ def evaluate_ensemble(
     selected = Selected(chosen)
     mean = np.mean([member.votes.test for member in members], axis=0)
     refitted = selected.refit(lambda _: np.argmax(mean, axis=1))
-    truth = data.test_labels.open(refitted, enter)
-    scores = score(truth, refitted.predictions, len(data.classes), data.test_groups)
     sampled = data.train.labels[train_sample(len(data.train), cell.seed)]
     on_train = np.argmax(np.sum([member.votes.train for member in members], axis=0), axis=1)
     records = [member.record for member in members]
@@ -183,19 +181,18 @@ def evaluate_ensemble(
     record = {
         **identity(cell, data),
         **EnsembleCell(cell.ensemble, tuple(member.cell for member in members)).columns(),
-        **judged(data, scores),
         "dim": _once(members, lambda member: member.record["dim"]),
         "selection": _selection(members, chosen, validated),
         "val_accuracy": float(np.mean(validated)) if validated else None,
         "train_accuracy": float(np.mean(on_train == sampled)),
-        "top5_accuracy": top_k_accuracy(truth, mean) if len(data.classes) > 5 else None,
         "phases": {name: timing.to_json() for name, timing in phases.items()},
-        **_speed(records, len(truth), phases),
+        **_speed(records, len(data.test_labels), phases),
         "peak_rss_mb": max(peak.megabytes(), *(r["peak_rss_mb"] for r in records)),
         "peak_exact": peak.exact and all(r["peak_exact"] for r in records),
         "warnings": [],
     }
-    return Evaluated(record, {"predictions": refitted.predictions, "truth": truth})
+    top5 = top_k(mean, 5) if len(data.classes) > 5 else None
+    return judge(Prediction(record, refitted, top5), data, enter)
 
 
 def _selection(

@@ -43,8 +43,8 @@ class Estimate:
         if isinstance(cell, EnsembleCell):
             return "", "ensemble of rows"
         same = before is not None and (
-            before.dataset, before.split, before.seed, getattr(before, "extractor", None),
-        ) == (cell.dataset, cell.split, cell.seed, cell.extractor)  # fmt: skip
+            before.dataset, before.split, before.seed, before.train_size, getattr(before, "extractor", None),
+        ) == (cell.dataset, cell.split, cell.seed, cell.train_size, cell.extractor)  # fmt: skip
         if cell.extractor is None:
             return "none", cell.classifier.name
         return "" if same else cell.extractor.label, cell.classifier.name

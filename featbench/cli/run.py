@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,21 @@ SetOption = Annotated[
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="Folder for the results [default: runs/NAME].")
 ]
+FilterOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter",
+        metavar="KEY=PATTERN",
+        help="Run only the rows that match, such as 'extractor=hog*' or classifier=svm,softmax. Repeatable.",
+    ),
+]
+QuickOption = Annotated[
+    bool,
+    typer.Option("--quick", help="Run everything once on a small sample; test labels stay closed."),
+]
+DryOption = Annotated[
+    bool, typer.Option("--dry-run", help="List the rows, what is there and what the rest will cost.")
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Run every row again, finished ones too.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print results.json instead of the table.")]
 
@@ -33,17 +49,38 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print results.json ins
 def run(
     config: Annotated[str, typer.Argument(help="A YAML file, or the name of a packaged config.")],
     overrides: SetOption = None,
+    filters: FilterOption = None,
+    quick: QuickOption = False,
+    dry: DryOption = False,
     output: OutputOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Run an experiment and print its table of accuracy and cost."""
+    if dry:
+        return _plan(config, output, overrides or (), filters or (), quick=quick)
     from featbench.runner import run as run_experiment
 
     result = run_experiment(
-        config, output=output, overrides=overrides or (), force=force, progress=TerminalProgress()
+        config,
+        output=output,
+        overrides=overrides or (),
+        filters=filters or (),
+        quick=quick,
+        force=force,
+        progress=TerminalProgress(),
     )
     return finish(result, as_json=as_json)
+
+
+def _plan(
+    config: str, output: Path | None, overrides: Sequence[str], filters: Sequence[str], *, quick: bool
+) -> int:
+    from featbench.cli.planned import print_planned
+    from featbench.dry_run import dry_run
+
+    print_planned(dry_run(config, output=output, overrides=overrides, filters=filters, quick=quick))
+    return 0
 
 
 def finish(result: Run, *, as_json: bool) -> int:

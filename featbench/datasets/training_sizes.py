@@ -11,7 +11,7 @@ from featbench.errors import DataError, Shown, must_be
 from featbench.sealed import SealedDataset
 from featbench.types import AnyArray, Groups, Indices, Labels
 
-__all__ = ["check_sizes", "drawn", "nested_rows"]
+__all__ = ["check_sizes", "drawn", "drawn_rows", "nested_rows"]
 
 
 def nested_rows(labels: Labels, groups: Groups | None, size: int, seed: int) -> Indices:
@@ -108,9 +108,21 @@ def drawn(data: SealedDataset, size: int | None, seed: int) -> SealedDataset:
     DataError
         More than there are, or too few for whole groups of every class.
     """
+    rows = drawn_rows(data, size, seed)
+    return data if len(rows) == len(data.train) else dataclasses.replace(data, train=data.train.take(rows))
+
+
+def drawn_rows(data: SealedDataset, size: int | None, seed: int) -> Indices:
+    """Return which training images `drawn` takes, without touching one.
+
+    Raises
+    ------
+    DataError
+        As of `drawn`.
+    """
     check_sizes(data, [size])
     if size is None or size == len(data.train):
-        return data
+        return np.arange(len(data.train))
     rows = nested_rows(data.train.labels, data.train.groups, size, seed)
     n_classes = len(np.unique(data.train.labels))
     n_drawn = len(np.unique(data.train.labels[rows]))
@@ -119,4 +131,4 @@ def drawn(data: SealedDataset, size: int | None, seed: int) -> SealedDataset:
         if data.train.groups is not None:
             constraint += ", groups of images kept whole"
         raise DataError(must_be("train_size", "a size", constraint, Shown(f"{size:,}"), "Raise it."))
-    return dataclasses.replace(data, train=data.train.take(rows))
+    return rows

@@ -16,6 +16,7 @@ from featbench.base import Classifier
 from featbench.config import Component, Document
 from featbench.config.components import read_component
 from featbench.datasets.opening import make_loader
+from featbench.datasets.training_sizes import drawn
 from featbench.environment import code_fingerprint, versions
 from featbench.errors import ConfigError, DataError, StoreError
 from featbench.model.finding import find_cell
@@ -139,7 +140,7 @@ def _components(record: Mapping[str, Any]) -> dict[str, Component]:
 def _images(record: Mapping[str, Any], dataset: Component) -> SealedDataset:
     spec = record["spec"]
     splits, _ = load_images(dataset, spec["splits"], spec["seed"])
-    data: SealedDataset = splits[spec["split"]]
+    data = drawn(splits[spec["split"]], spec.get("train_size"), spec["seed"])
     if data.summary["fingerprint"] != record["data"]["fingerprint"]:
         raise DataError(
             f"{data.name}: images or labels are not those of the run any more, so that its figures would not be the "

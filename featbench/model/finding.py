@@ -34,7 +34,7 @@ def find_cell(path: Path) -> tuple[Store, Mapping[str, Any]]:
     """
     if path.is_dir():
         store = Store(path)
-        return store, _recommended(store)
+        return store, _of_all_images(_recommended(store), store)
     if not path.is_file() or path.suffix != ".json" or path.parent.name != "cells":
         constraint = "the folder of a run, or RUN/cells/<cell>.json"
         raise ConfigError(must_be("model export", "the cell", constraint, str(path)))
@@ -45,7 +45,16 @@ def find_cell(path: Path) -> tuple[Store, Mapping[str, Any]]:
         told = f"{record['label']}, {record['status']}"
         why = told if record.get("extractor") else f"{told}, which looks at no image"
         raise ConfigError(must_be(str(path), "the cell", "a pipeline that finished", Shown(why)))
-    return store, record
+    return store, _of_all_images(record, store)
+
+
+def _of_all_images(record: Mapping[str, Any], store: Store) -> Mapping[str, Any]:
+    if record["data"].get("quick"):
+        raise ConfigError(
+            f"{store.root}: is a quick run, of a sample of the images, from which no model is made. Run it without "
+            "--quick."
+        )
+    return record
 
 
 def _recommended(store: Store) -> Mapping[str, Any]:

@@ -1,0 +1,65 @@
+"""What ``featbench run --dry-run`` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from featbench.cli.console import notice, print_rows
+from featbench.cli.progress import spoken
+from featbench.text import counted
+
+if TYPE_CHECKING:
+    from featbench.dry_run import Planned
+
+__all__ = ["print_planned"]
+
+_NUMERIC = {"features s", "row s", "MB"}
+
+
+def print_planned(rows: Sequence[Planned]) -> None:
+    """Print a line a row on standard output, and what they take together on standard error."""
+    from featbench.report.table import figure
+
+    lines = []
+    for row in rows:
+        source = row.note or "; ".join(
+            dict.fromkeys(cost.source for cost in (row.features, row.row) if cost is not None)
+        )
+        lines.append(
+            {
+                "row": row.cell.label,
+                "data set": row.dataset,
+                "split": str(row.cell.split),
+                "seed": str(row.cell.seed),
+                "result": "there" if row.there else "missing",
+                "features s": figure(None if row.features is None else row.features.seconds),
+                "row s": figure(None if row.row is None else row.row.seconds),
+                "MB": figure(row.megabytes),
+                "reckoned from": source,
+            }
+        )
+    # What is the same in all rows is no column.
+    alone = ("data set", "split", "seed")
+    headings = [h for h in lines[0] if h not in alone or len({line[h] for line in lines}) > 1]
+    numeric = [heading in _NUMERIC for heading in headings]
+    print_rows(headings, [[line[h] for h in headings] for line in lines], numeric)
+    _print_total(rows)
+
+
+def _print_total(rows: Sequence[Planned]) -> None:
+    missing = [row for row in rows if not row.there]
+    there = counted(len(rows) - len(missing), "row is", "rows are")
+    if not missing:
+        notice(f"All {there} in the folder already; nothing would be run.")
+        return
+    known = [row for row in missing if row.seconds > 0]
+    told = (
+        f" about {spoken(sum(row.seconds for row in known))} for {counted(len(known), 'row')}"
+        if known
+        else ""
+    )
+    notice(
+        f"{there} in the folder already, {len(missing):,} would be run:{told or ' for how long is not known'}. "
+        "Each phase is reckoned once; those under 2 s are repeated for their clock. Nothing was written."
+    )

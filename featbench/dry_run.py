@@ -1,0 +1,162 @@
+"""What a run would do, before it is done: which rows are there already, and what the others will cost.
+
+Nothing is written, and test labels stay sealed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from featbench.blocks import Block, Split, plan
+from featbench.config import Cell, EnsembleCell, Experiment, filtered, load_experiment
+from featbench.errors import FeatbenchError
+from featbench.estimates import Cost, memory_told, told_of_features, told_of_row
+from featbench.keys import cell_key, ensemble_key
+from featbench.probing import Probe
+from featbench.progress import SILENT, Progress
+from featbench.quick import quick_experiment
+from featbench.stages import Skipped
+from featbench.store import Store
+
+__all__ = ["Planned", "dry_run"]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A row that a run would make, or has already.
+
+    Attributes
+    ----------
+    cell : Cell or EnsembleCell
+    dataset : str
+    there : bool
+        Whether its result is in the folder, of the same images, code and libraries.
+    features : Cost or None
+        Of the row that is the first to need its extractor's features; None for others and where nothing is known.
+    row : Cost or None
+        Of what comes after; None where it is there or nothing is known.
+    megabytes : float or None
+        Highest resident memory that is expected, in 10⁶ bytes.
+    note : str
+        Why nothing is known.
+    """
+
+    cell: Cell | EnsembleCell
+    dataset: str
+    there: bool
+    features: Cost | None = None
+    row: Cost | None = None
+    megabytes: float | None = None
+    note: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """All that is known of what it will take."""
+        return sum(cost.seconds for cost in (self.features, self.row) if cost is not None)
+
+
+def dry_run(
+    config: str | Path | Experiment,
+    *,
+    output: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    filters: Sequence[str] = (),
+    quick: bool = False,
+    progress: Progress | None = None,
+) -> list[Planned]:
+    """List what a run would do.
+
+    What a row will cost is reckoned from records in the output folder where the same extractor, or the same pipeline,
+    ran on other numbers of images, and else from a probe: the stage on two small samples of the training images.
+
+    Parameters
+    ----------
+    config, output, overrides, filters, quick
+        As of `featbench.runner.run`.
+    progress : Progress, optional
+        Is told what is being looked at.
+
+    Returns
+    -------
+    list of Planned
+        In the order of the run.
+
+    Raises
+    ------
+    ConfigError
+        The experiment cannot be run as it is written.
+    DataError
+        Its data cannot be read.
+    """
+    experiment = config if isinstance(config, Experiment) else load_experiment(config, overrides)
+    if quick:
+        experiment = quick_experiment(experiment)
+    cells = filtered(experiment, filters)
+    store, tell = Store(output or Path("runs") / experiment.name), (progress or SILENT).stage
+    records = _records(store)
+    planned: list[Planned] = []
+    for split in plan(cells, experiment.splits, experiment.timing, tell):
+        planned += [row for block in split.blocks for row in _Planner(store, split, records).of_block(block)]
+        planned += [_of_ensemble(ensemble, store, split) for ensemble in split.ensembles]
+    return planned
+
+
+def _records(store: Store) -> list[dict[str, Any]]:
+    """Return every record of the folder that can be read, those of other experiments too."""
+    found = []
+    for cell_id in store.cell_ids():
+        try:
+            found.append(store.read_cell(cell_id))
+        except FeatbenchError:
+            continue  # a damaged file tells nothing; its row will be made again
+    return [record for record in found if record is not None]
+
+
+def _of_ensemble(cell: EnsembleCell, store: Store, split: Split) -> Planned:
+    there = [store.finished(member.cell_id, cell_key(member, split.data)) for member in cell.members]
+    key = ensemble_key(cell, split.data, ["ok" if record is None else record["status"] for record in there])
+    found = store.finished(cell.cell_id, key) is not None
+    return Planned(cell, split.data.name, found, note="" if found else "its members' fits again")
+
+
+class _Planner:
+    """Looks at the blocks of one split."""
+
+    def __init__(self, store: Store, split: Split, records: Sequence[dict[str, Any]]) -> None:
+        self._store, self._data, self._records = store, split.data, records
+        self._base_mb = psutil.Process().memory_info().rss / 1e6
+
+    def of_block(self, block: Block) -> Iterator[Planned]:
+        """Yield what the cells of a block will cost, its features with the first that is missing."""
+        self._probed: tuple[Probe, Cost] | None = None
+        first = True
+        for cell in block.cells:
+            there = self._store.finished(cell.cell_id, cell_key(cell, self._data)) is not None
+            if there or cell.extractor is None:
+                yield Planned(cell, self._data.name, there)
+                continue
+            try:
+                yield self._missing(cell, first)
+            except Skipped as skipped:
+                yield Planned(cell, self._data.name, False, note=f"will be skipped: {skipped}")
+            except Exception as error:  # what fails here fails in the run too, as a row with its reason
+                yield Planned(cell, self._data.name, False, note=f"cannot be probed: {error}")
+            first = False
+
+    def _missing(self, cell: Cell, first: bool) -> Planned:
+        features = told_of_features(cell, self._data, self._records)
+        row = told_of_row(cell, self._data, self._records)
+        memory = memory_told(cell, self._data, self._records, self._base_mb)
+        if features is None or row is None or memory is None:
+            if self._probed is None:
+                made = Probe(cell, self._data)
+                self._probed = made, made.features()
+            probe, cost = self._probed
+            features, row = features or cost, row or probe.row(cell)
+            memory = memory or self._base_mb + probe.feature_mb
+        return Planned(cell, self._data.name, False, features if first else None, row, memory)
