@@ -95,17 +95,21 @@ class Peaks:
         10⁹ operations a second of a product of two float32 matrices of 1,536 × 1,536.
     gb_s : float
         10⁹ bytes a second, read and written, of a copy of 64 MiB.
+    quiet : bool
+        False where others took so much of the processors meanwhile that it could do more.
     """
 
     gflop_s: float
     gb_s: float
+    quiet: bool = True
 
 
 def peaks(*, measure: bool = False) -> Peaks:
     """Return this machine's peaks: those that were measured before, or measured now, in half a second.
 
     They are kept in the user's cache folder, for this processor, number of threads and version of numpy;
-    ``FEATBENCH_CACHE`` names another folder. Where none can be written they are measured in each process.
+    ``FEATBENCH_CACHE`` names another folder. Where none can be written, or the machine is busy with other work, they
+    are measured in each process.
 
     Parameters
     ----------
@@ -115,11 +119,12 @@ def peaks(*, measure: bool = False) -> Peaks:
     key = f"{cpu()}; {n_threads()} threads; numpy {versions()['numpy']}"
     kept = {**_read(), **_MEASURED}
     if key not in kept or measure:
-        found = Peaks(round(_gflop_s(), 1), round(_gb_s(), 2))
-        _MEASURED[key] = asdict(found)
-        _write({**kept, **_MEASURED})
-        return found
-    return Peaks(**kept[key])
+        load = Load()
+        gflop_s, gb_s, share = round(_gflop_s(), 1), round(_gb_s(), 2), load.share()
+        # On a quiet machine that is done before its load can be told.
+        kept[key] = _MEASURED[key] = Peaks(gflop_s, gb_s, quiet=share is None or not share.disturbs)
+        _write({key: found for key, found in kept.items() if found.quiet})
+    return kept[key]
 
 
 def described() -> dict[str, Any]:
@@ -127,7 +132,7 @@ def described() -> dict[str, Any]:
     return {**describe(), "peaks": asdict(peaks())}
 
 
-_MEASURED: dict[str, dict[str, float]] = {}
+_MEASURED: dict[str, Peaks] = {}
 
 
 def _place() -> Path:
@@ -139,22 +144,22 @@ def _place() -> Path:
     return Path(folder) / "peaks.json"
 
 
-def _read() -> dict[str, dict[str, float]]:
+def _read() -> dict[str, Peaks]:
     """Return what is kept; what is damaged is measured again."""
     try:
         kept = json.loads(_place().read_text(encoding="utf-8"))
-        return {key: asdict(Peaks(float(of["gflop_s"]), float(of["gb_s"]))) for key, of in kept.items()}
+        return {key: Peaks(float(of["gflop_s"]), float(of["gb_s"])) for key, of in kept.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
 
 
-def _write(kept: dict[str, dict[str, float]]) -> None:
+def _write(kept: dict[str, Peaks]) -> None:
     place = _place()
     with contextlib.suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=".peaks-")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(kept, file, indent=1, sort_keys=True)
+            json.dump({key: asdict(found) for key, found in kept.items()}, file, indent=1, sort_keys=True)
         Path(temporary).replace(place)
 
 

@@ -41,6 +41,17 @@ def test_peaks_are_measured_once_a_machine(kept: Path, monkeypatch: pytest.Monke
     assert [path.name for path in kept.parent.iterdir()] == ["peaks.json"]
 
 
+def test_what_a_busy_machine_did_is_not_kept(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.Load, "share", lambda _: Share(0.5, 0.0))
+    assert peaks() == Peaks(1.0, 10.0, quiet=False)
+    assert peaks() == Peaks(1.0, 10.0, quiet=False), "once a process is enough"
+    forget(monkeypatch)
+    monkeypatch.setattr(machine.Load, "share", lambda _: Share(0.05, 0.0))
+    assert peaks() == Peaks(2.0, 10.0)
+    forget(monkeypatch)
+    assert peaks() == Peaks(2.0, 10.0)
+
+
 def test_another_number_of_threads_has_peaks_of_its_own(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FEATBENCH_NUM_THREADS", "1")
     one = peaks()

@@ -34,6 +34,7 @@ def env(
     rows += [
         ["peak: product", f"{most.gflop_s:,.0f} GFLOP/s, float32"],
         ["peak: copy", f"{most.gb_s:.1f} GB/s, read and written"],
+        ["peak: measured", "on a machine at rest" if most.quiet else "while others worked; measure again"],
         ["instrument: clock", f"{1e6 * cost.sample_s:.2g} µs in each sample"],
         ["instrument: memory", f"{cost.watch:.2%} of one core beside it"],
     ]

@@ -15,7 +15,7 @@ HEADINGS = ("phase", "of", "s", "GFLOP", "GFLOP/s", "of peak", "GB", "GB/s", "of
 MEANING = (
     "Counted are the operations and bytes that a phase cannot do without, by its definition. Peaks are this machine's: "
     "a product of float32 matrices and a copy in memory. Whole numbers of 8 bits, and what stays in a cache, can go "
-    "beyond."
+    "beyond; a peak that was measured while others worked (~) is too low."
 )
 _PHASES = {
     "transform_train": "extract, training",
@@ -40,6 +40,8 @@ class Work:
         Over the seconds.
     peak_gflop_s, peak_gb_s : float or None
         Of the machine; None where a record does not tell.
+    quiet : bool
+        Whether the peaks are those of a machine at rest.
     """
 
     phase: str
@@ -51,6 +53,7 @@ class Work:
     gb_s: float
     peak_gflop_s: float | None
     peak_gb_s: float | None
+    quiet: bool
 
     def cells(self) -> list[str]:
         """Return the texts of a row under `HEADINGS`."""
@@ -62,11 +65,17 @@ class Work:
             figure(self.seconds),
             figure(self.gflop),
             figure(self.gflop_s),
-            _share(self.gflop_s, self.peak_gflop_s),
+            self._share(self.gflop_s, self.peak_gflop_s),
             figure(self.gb),
             figure(self.gb_s),
-            _share(self.gb_s, self.peak_gb_s),
+            self._share(self.gb_s, self.peak_gb_s),
         ]
+
+    def _share(self, achieved: float, peak: float | None) -> str:
+        if not peak:
+            return ""
+        share = 100 * achieved / peak
+        return f"{share:.{share < 10:d}f} %" + ("" if self.quiet else " ~")
 
 
 def work_of(dataset: DatasetSummary) -> list[Work]:
@@ -97,11 +106,5 @@ def _work(
         *achieved,
         peaks.get("gflop_s"),
         peaks.get("gb_s"),
+        peaks.get("quiet", True),
     )
-
-
-def _share(achieved: float, peak: float | None) -> str:
-    if not peak:
-        return ""
-    share = 100 * achieved / peak
-    return f"{share:.1f} %" if share < 10 else f"{share:.0f} %"

@@ -33,6 +33,12 @@ def test_work_is_the_floor_over_the_median_beside_the_peak(tmp_path: Path) -> No
     assert predict.cells()[5] == "5.0 %"
 
 
+def test_a_peak_of_a_busy_machine_is_marked(tmp_path: Path) -> None:
+    peaks = {"gflop_s": 200.0, "gb_s": 10.0, "quiet": False}
+    (fit,) = work_of(written(tmp_path, row("hog → svm", peaks, fit=(50e9, 2e9))).datasets[0])
+    assert (fit.cells()[5], fit.cells()[8]) == ("25 % ~", "20 % ~")
+
+
 def test_an_extractors_phase_stands_there_once(tmp_path: Path) -> None:
     rows = [
         row(f"hog → {name}", None, transform_test=(1e9, 1e9), predict=(1e9, 1e9)) for name in ("svm", "knn")

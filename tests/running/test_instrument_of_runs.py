@@ -85,7 +85,7 @@ def test_a_run_tells_of_its_machine(finished: Any) -> None:
     told = json.loads((finished.root / "run.json").read_text())
     before, after = told["machine"]["loop_ms"]
     assert min(before, after) > 0
-    assert set(told["environment"]["peaks"]) == {"gflop_s", "gb_s"}
+    assert set(told["environment"]["peaks"]) == {"gflop_s", "gb_s", "quiet"}
     assert finished.records[0]["environment"]["peaks"] == told["environment"]["peaks"]
     assert set(told["environment"]["threads"].values()) == {1}
     row = finished.to_frame().iloc[-1]
