@@ -10,7 +10,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Lock
@@ -18,19 +18,19 @@ from typing import Any
 
 import numpy as np
 
-from featbench.blocks import Attempt, Block, do_block, features_of, split_of
+from featbench.blocks import Attempt, Block, attempt, do_block, features_of, split_of
 from featbench.cache import Cache
 from featbench.config import Cell
 from featbench.environment import code_fingerprint, describe, n_cores, versions
 from featbench.errors import DataError, InputError, must_be
-from featbench.evaluation import Evaluated, Prediction
+from featbench.evaluation import Evaluated, Prediction, identity
 from featbench.keys import cell_key
 from featbench.sealed import SealedDataset, Selected
-from featbench.stages import load
+from featbench.stages import Features, load
 from featbench.store import to_json
 from featbench.types import AnyArray
 
-__all__ = ["describe_job", "differences", "do_job", "made_by", "read_answer", "sealed_data"]
+__all__ = ["describe_job", "differences", "do_job", "made_by", "make_features", "read_answer", "sealed_data"]
 
 # A worker may have several threads of its own, and a block takes them all.
 _alone = Lock()
@@ -111,17 +111,52 @@ def do_job(text: str) -> bytes:
     ConfigError
         A plug-in is not registered here.
     """
+    with _alone, _begun(text) as (block, data, features, deadline):
+        attempts = list(do_block(block, data, features, _nobody, deadline))
+        return _answer(attempts)
+
+
+def make_features(text: str) -> dict[str, Any]:
+    """Make the features of a block from its description, and leave them in the cache that it names.
+
+    Parameters
+    ----------
+    text : str
+        Of `describe_job`.
+
+    Returns
+    -------
+    dict
+        In JSON's types: ``phases`` and ``cache`` as a record tells them; where there are none, what a record tells
+        of a row that failed or was skipped.
+
+    Raises
+    ------
+    InputError, DataError, ConfigError
+        As from `do_job`.
+    """
+    with _alone, _begun(text) as (block, data, features, _):
+        made = attempt(block.cells[0], data, features)
+        if isinstance(made, Evaluated):
+            named = identity(block.cells[0], data)
+            return {name: told for name, told in made.record.items() if name not in named}
+        phases = {name: timing.to_json() for name, timing in made.phases.items()}
+        return {"phases": phases, "cache": made.cache}
+
+
+@contextmanager
+def _begun(text: str) -> Iterator[tuple[Block, SealedDataset, Callable[[], Features], float]]:
+    """Read a job, refuse what this process cannot do as it is meant, and load its images."""
     job = json.loads(text)
     deadline = time.perf_counter() + (float("inf") if job["seconds"] is None else job["seconds"])
-    with _alone, _share_of_cores(job["at_once"]):
+    with _share_of_cores(job["at_once"]):
         _refuse(differences(job["made_by"], made_by()), "This worker")
         block = Block.read(job["block"])
         data = sealed_data(block.cells[0], job["name"], job["fingerprint"])
         if [cell_key(cell, data) for cell in block.cells] != job["keys"]:
             _refuse(["a plug-in that featbench does not bring, or a file that it reads"], "This worker")
         features = features_of(block.cells[0], data, block.timing, None, _nobody, _cache(job["cache"]))
-        attempts = list(do_block(block, data, features, _nobody, deadline))
-        return _answer(attempts)
+        yield block, data, features, deadline
 
 
 def _nobody(_: str) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["COLUMNS", "STATUSES", "frame", "rates", "to_row"]
+__all__ = ["COLUMNS", "FAILED", "STATUSES", "frame", "rates", "to_row"]
 
 STATUSES = ("ok", "failed", "timeout", "skipped")
+FAILED = ("failed", "timeout")
 
 COLUMNS = (
     "cell_id", "label", "dataset", "split", "seed", "train_size", "extractor", "preprocess", "classifier",
@@ -20,7 +21,7 @@ COLUMNS = (
     # further ones
     "macro_f1", "top5_accuracy", "interval", "parameters", "preprocess_s", "warmup_s", "reason", "warnings", "cached",
     "noisy", "load_others", "load_stolen", "transform_gflop_s", "transform_gb_s", "fit_gflop_s", "fit_gb_s",
-    "predict_gflop_s", "predict_gb_s", "peak_anonymous_mb", "peak_mapped_mb", "peak_device_mb",
+    "predict_gflop_s", "predict_gb_s", "peak_anonymous_mb", "peak_mapped_mb", "peak_device_mb", "start_s",
 )  # fmt: skip
 
 _PHASES = {

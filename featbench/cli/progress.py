@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from featbench.results import FAILED
 from featbench.text import printable
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ class TerminalProgress:
         told = "" if left is None or self._n_done == self._n else f"about {spoken(left)} left"
         self._bar.update(self._task, advance=1, left=told)
         if not self._console.is_terminal:
-            what = "already there" if reused else f"{record['status']} in {seconds:.1f} s"
+            there = "failed in an earlier run" if record["status"] in FAILED else "already there"
+            what = there if reused else f"{record['status']} in {seconds:.1f} s"
             line = f"[{self._n_done}/{self._n}] {cell.label}: {what}{'; ' + told if told else ''}"
             self._console.print(printable(line), markup=False, soft_wrap=True)
 

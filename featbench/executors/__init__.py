@@ -10,13 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from featbench.config.executor import Dask, Local
+from featbench.errors import ConfigError
+from featbench.executors.apart import Apart
 from featbench.executors.base import Executor, Here, Job
 
 __all__ = ["Executor", "Job", "make_executor"]
 
 
 def make_executor(
-    asked: Local | Dask, tell: Callable[[str], object], deadline: float, cache: Path | None = None
+    asked: Local | Dask,
+    tell: Callable[[str], object],
+    deadline: float,
+    cache: Path | None = None,
+    apart: Path | None = None,
+    timeout_s: float | None = None,
 ) -> Executor:
     """Return the executor that an experiment asks for.
 
@@ -29,6 +36,10 @@ def make_executor(
         By `time.perf_counter`; no cell is begun after it.
     cache : Path, optional
         Where features are kept on this machine; on others it is where it is usual there. Nowhere by default.
+    apart : Path, optional
+        Each stage runs in a process of its own; features that are not to be kept pass through this folder.
+    timeout_s : float, optional
+        Limit of each of these processes.
 
     Returns
     -------
@@ -39,8 +50,15 @@ def make_executor(
     MissingExtraError
         Dask is not installed.
     ConfigError
-        No scheduler answers, or none of its workers can be used.
+        No scheduler answers, or none of its workers can be used; or stages are to run apart elsewhere than here.
     """
+    if apart is not None:
+        if asked != Local():
+            raise ConfigError(
+                "--timeout and timing.isolate: rows run one at a time in processes of their own. Leave out --jobs and "
+                "executor, or these."
+            )
+        return Apart(tell, deadline, cache, apart, timeout_s)
     if isinstance(asked, Dask):
         from featbench.executors.cluster import Cluster
 
