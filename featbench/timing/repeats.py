@@ -32,7 +32,7 @@ class Repeats:
     """
 
     least: int = 3
-    budget_s: float = 0.1
+    budget_s: float = 0.03
     width: float = 0.05
 
     def enough(self, samples: Sequence[float]) -> bool:
