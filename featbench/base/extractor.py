@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from featbench.base.checks import Checks, is_empty_list
 from featbench.base.cost import Cost
+from featbench.base.placement import Placement
 from featbench.descriptors import LocalDescriptors
 from featbench.errors import InputError, Shown, must_be
 from featbench.images import ImageBatch, by_shape, check_images, check_sizes, chunks, image_shape
@@ -265,6 +266,10 @@ class Extractor(Checks, TransformerMixin, BaseEstimator, ABC):
 
     def cost(self, n: int, shape: tuple[int, ...]) -> Cost | None:  # noqa: ARG002 - for overriding
         """Return what `transform` of n images of `shape` cannot do without; None where nobody has counted it."""
+        return None
+
+    def placement(self) -> Placement | None:
+        """Return where `transform` runs, and how, where that is a network or a GPU; otherwise None."""
         return None
 
     @abstractmethod

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from featbench.base import Cost, Extractor
+from featbench.base.placement import Placement
 from featbench.errors import InputError, must_be
 from featbench.extractors import EXTRACTORS
 from featbench.extractors.named_parts import NamedParts, default_name
@@ -146,6 +147,11 @@ class Concat(NamedParts, Extractor):
             total = total.plus(own)
         scaled = n * self._n_features(shape) if self.scale == "variance" else 0
         return Cost(total.operations + scaled, total.bytes)
+
+    def placement(self) -> Placement | None:
+        """Return where its part runs that is a network; of several, the first."""
+        parts = self.parts_ if hasattr(self, "parts_") else self._named()
+        return next((told for _, part in parts if (told := part.placement()) is not None), None)
 
     def _extract(self, images: ImageArray) -> FeatureMatrix:
         features = np.empty((len(images), self.n_features_out_), dtype=np.float32)

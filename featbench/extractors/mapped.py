@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import clone
 
 from featbench.base import Extractor, FeatureMap
+from featbench.base.placement import Placement
 from featbench.descriptors import LocalDescriptors
 from featbench.errors import InputError, must_be
 from featbench.extractors import EXTRACTORS
@@ -96,6 +97,10 @@ class Mapped(NamedParts, Extractor):
     def _describe(self, images: ImageArray) -> LocalDescriptors:
         found: LocalDescriptors = self.extractor._describe(images)
         return found
+
+    def placement(self) -> Placement | None:
+        """Return where the extractor runs."""
+        return self._part().placement()
 
     def _part(self) -> Extractor:
         """Return the extractor, or say that it is none."""

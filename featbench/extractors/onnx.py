@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
+from featbench.base.placement import Placement
 from featbench.errors import FeatbenchError, InputError, must_be
 from featbench.extractors.brought import Brought, coloured
 from featbench.extractors.raw import to_grey
@@ -142,6 +143,11 @@ class ONNX(Brought):
         except FeatbenchError:
             return False  # what is wrong is told by `fit`
         return settings["size"] is not None
+
+    def placement(self) -> Placement:
+        """Return the device, float32, and how many images the network gets at once."""
+        fixed = self._running()[0].input.batch if hasattr(self, "network_") else None
+        return Placement(self.device, "float32", int(fixed or self.batch_size))
 
     def _n_features(self, shape: tuple[int, ...]) -> int:
         session, _ = self._running()

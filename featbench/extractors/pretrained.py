@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
+from featbench.base.placement import Placement
 from featbench.errors import FeatbenchError, InputError, must_be
 from featbench.extractors.brought import Brought, coloured
 from featbench.networks.weights import fingerprint_file
@@ -93,6 +94,10 @@ class Pretrained(Brought):
                 None  # the package's own, whose names hold what they are; or what the row will say is missing
             )
         return fingerprint_file(path, cls.__name__)
+
+    def placement(self) -> Placement:
+        """Return the device, float32, and how many images the network gets at once."""
+        return Placement(self.device, "float32", int(self.batch_size))
 
     def _n_features(self, shape: tuple[int, ...]) -> int:
         network, _ = self._running()

@@ -16,6 +16,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from featbench.base import Extractor
+from featbench.base.placement import Placement
 from featbench.errors import ConfigError, FeatbenchError, InputError, Shown, must_be
 from featbench.images import chunks
 from featbench.networks import ARCHITECTURES
@@ -141,6 +142,16 @@ class NetworkFeatures(Extractor):
         self._check_fitted("save_weights")
         moments = dict(zip(_MOMENTS, (self.mean_, self.std_), strict=True))
         write_weights(path, {**self.weights_, **moments}, type(self).__name__)
+
+    def placement(self) -> Placement:
+        """Return the device, the precision of features, and how many images of the fitted shape it gets at once."""
+        place = place_for(self.device, type(self).__name__)
+        from featbench.networks.reading import images_at_once
+
+        lower = place == "cuda" and self._precision == "bfloat16"
+        return Placement(
+            place, "bfloat16" if lower else "float32", images_at_once(place, self.image_shape_[:2])
+        )
 
     def _layers(self) -> tuple[str, ...] | None:
         if self.layers is None or isinstance(self.layers, str):

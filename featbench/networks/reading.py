@@ -17,10 +17,15 @@ from featbench.networks.building import Captured
 from featbench.numerics.torch_device import full_precision
 from featbench.types import AnyArray, FeatureMatrix, ImageArray
 
-__all__ = ["REDUCTIONS", "LayerReader", "gram"]
+__all__ = ["REDUCTIONS", "LayerReader", "gram", "images_at_once"]
 
 # Pixels of the images that go through a network at once.
 _PIXELS = {"cpu": 2**18, "cuda": 2**22}
+
+
+def images_at_once(place: str, extent: Sequence[int]) -> int:
+    """Return how many images of a height and width go through a network at once."""
+    return max(1, _PIXELS[place] // (extent[0] * extent[1]))
 
 
 def gram(maps: Tensor) -> Tensor:
@@ -102,7 +107,7 @@ class LayerReader:
             One image does not fit into the device's memory.
         """
         rows = np.empty((len(images), n_columns), dtype=np.float32)
-        size = max(1, _PIXELS[self.place] // (images.shape[1] * images.shape[2]))
+        size = images_at_once(self.place, images.shape[1:3])
         start = 0
         with self.lock, torch.inference_mode(), _products(self.place, self.precision):
             while start < len(images):

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import clone
 
 from featbench.base import Cost, Extractor, FeatureMap
+from featbench.base.placement import Placement
 from featbench.errors import InputError, Shown, must_be
 from featbench.images import ImageBatch
 from featbench.maps.in_turn import fit_in_turn
@@ -190,6 +191,10 @@ class BagOfVisualWords(Extractor):
                 stacklevel=2,
             )
         return features
+
+    def placement(self) -> Placement | None:
+        """Return where patches are described and encoded, where that is a GPU."""
+        return Placement(self.device, "float32", None) if self.device != "cpu" else None
 
     def _n_features(self, shape: tuple[int, ...]) -> int:
         parts = self._built()
