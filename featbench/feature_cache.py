@@ -7,37 +7,26 @@ import dataclasses
 import datetime
 import hashlib
 import json
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
-
-import numpy as np
 
 from featbench.base import Extractor, Fold
 from featbench.cache import Cache, Draft, Entry, told_size
 from featbench.config import Component
 from featbench.environment import describe
 from featbench.errors import FeatbenchError, StoreError
-from featbench.images import ImageBatch, chunks, image_shape
-from featbench.keys import files_of
-from featbench.saved import fingerprint_plugin, load_plugin, save_plugin
+from featbench.feature_key import made_of
+from featbench.saved import load_plugin, save_plugin
 from featbench.sealed import SealedDataset
-from featbench.sources import source_of
 from featbench.spill import memory_for_features
 from featbench.timing import Memory, Timing
 from featbench.types import FeatureMatrix
 
 __all__ = ["Made", "Place"]
 
-_FORMAT = 1  # of an entry; another is never found
 _EXTRACTOR = "extractor"
-_CHUNK_BYTES = 64 << 20
-
-_fingerprints: WeakKeyDictionary[SealedDataset, tuple[str, str]] = WeakKeyDictionary()
 
 
 @dataclasses.dataclass
@@ -49,7 +38,8 @@ class Made:
     extractor : Extractor
         Fitted on all training images.
     rows : dict of str to ndarray, (n, d)
-        ``train``, ``test`` and, of an extractor that learns from labels, ``selection``.
+        ``train``, ``test`` and, of an extractor that learns from labels, ``selection``; ``train_scores`` and so on of
+        one that classifies by itself.
     phases : dict of str to Timing
     memory : Memory
     warnings : list of str
@@ -102,7 +92,7 @@ class Place:
         self._reason, self._made_of = "", {}
         if cache is not None:
             try:
-                self._made_of = _made_of(component, extractor, data, seed, fold)
+                self._made_of = made_of(component, extractor, data, seed, fold)
             except FeatbenchError as error:
                 self._reason = str(error)
         self._key = hashlib.sha256(json.dumps(self._made_of, sort_keys=True).encode()).hexdigest()
@@ -244,58 +234,3 @@ def _machine() -> dict[str, Any]:
     """Return what times depend on that is told of a machine."""
     told = describe()
     return {"cpu": told["cpu"], "cores": told["cores"], "threads": told["threads"]["kernels"]}
-
-
-def _made_of(
-    component: Component, extractor: Extractor, data: SealedDataset, seed: int, fold: Fold | None
-) -> dict[str, Any]:
-    """Return everything that decides features, in JSON's types; the seed is in the parameters that it has set."""
-    source = source_of(_classes(extractor), also=("featbench.spill",))
-    spec = find_spec("featbench.stages")
-    assert spec is not None
-    assert spec.origin is not None
-    train, test = _images(data)
-    learns = extractor.uses_labels
-    return {
-        "format": _FORMAT,
-        "extractor": fingerprint_plugin(extractor),
-        "dtype": str(extractor.feature_dtype),
-        "files": files_of(component),
-        "code": source.digest,
-        "stages": hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest(),
-        "versions": source.versions,
-        "train_images": train,
-        "test_images": test,
-        "augment": [component.augment, seed if component.augment.endswith("crops") else None],
-        "labels": _hash(data.train.labels) if learns else None,
-        "fold": [_hash(fold.train), _hash(fold.validation)] if fold else None,
-    }
-
-
-def _classes(value: Any) -> Iterator[type[Any]]:
-    """Yield the class of a plug-in and of those that its parameters hold."""
-    if hasattr(value, "get_params") and not isinstance(value, type):
-        yield type(value)
-        value = list(value.get_params(deep=False).values())
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-    for item in items:
-        yield from _classes(item)
-
-
-def _hash(numbers: Any) -> str:
-    return hashlib.sha256(np.ascontiguousarray(numbers, dtype="<i8").data).hexdigest()
-
-
-def _images(data: SealedDataset) -> tuple[str, str]:
-    """Return hashes of the training and of the test images, once for each data set in hand."""
-    if data not in _fingerprints:
-        _fingerprints[data] = _fingerprint(data.train.images), _fingerprint(data.test_images)
-    return _fingerprints[data]
-
-
-def _fingerprint(images: ImageBatch) -> str:
-    shape = [int(side) for side in image_shape(images)]
-    digest = hashlib.sha256(json.dumps([len(images), *shape]).encode())
-    for chunk in chunks(images, max(1, _CHUNK_BYTES // math.prod(shape))):
-        digest.update(np.ascontiguousarray(chunk).data)
-    return digest.hexdigest()

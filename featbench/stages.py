@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,19 @@ import numpy as np
 from sklearn.base import clone
 
 from featbench.base import Extractor, Fold
+from featbench.cache import Cache, Draft
 from featbench.config import Component, Folds, Holdout, Selection
 from featbench.datasets import open_dataset
 from featbench.datasets.splitting import outer_splits
 from featbench.datasets.summary import summarize
 from featbench.errors import InputError
+from featbench.feature_cache import Made, Place
+from featbench.heads import Skipped, scored, with_head
 from featbench.images import ImageBatch, augmented, image_shape, take
 from featbench.sealed import SealedDataset, seal
 from featbench.selection import make_folds
 from featbench.spill import transform_all
-from featbench.timing import PeakMemory, Timing, measure
+from featbench.timing import Memory, PeakMemory, Phase, Repeats, Timing, measure, measure_in_turn
 from featbench.types import FeatureMatrix, Indices, Labels
 
 __all__ = ["Features", "Skipped", "extract", "load"]
@@ -29,10 +33,6 @@ __all__ = ["Features", "Skipped", "extract", "load"]
 # Enough for every kernel to be compiled and every table to be built, few enough to cost nothing.
 _WARMUP_IMAGES = 32
 _CHECKED_ROWS = 4096  # at once, so that the check takes no memory of the features' size
-
-
-class Skipped(Exception):  # noqa: N818 - nothing is wrong: the pair does not fit
-    """An extractor and a data set that cannot be combined, with the reason."""
 
 
 @dataclass
@@ -55,8 +55,12 @@ class Features:
     judged : list of ndarray of int64
         The training images that each fold's validation rows are of, in their order.
     phases : dict of str to Timing
-    peak_mb : float
+    memory : Memory
     warnings : list of str
+    cache : dict or None
+        What a record tells of the cache; see `featbench.feature_cache.Made`.
+    head : Features or None
+        The scores of the extractor's own classifier in the place of features, where it has one.
     """
 
     extractor: Extractor | None
@@ -68,8 +72,10 @@ class Features:
     folds: list[Fold]
     judged: list[Indices]
     phases: dict[str, Timing]
-    peak_mb: float
+    memory: Memory
     warnings: list[str]
+    cache: dict[str, Any] | None = None
+    head: Features | None = None
 
 
 def load(dataset: Component, n_splits: int | None, seed: int) -> tuple[list[SealedDataset], Timing]:
@@ -108,8 +114,9 @@ def extract(
     data: SealedDataset,
     selection: Selection,
     seed: int,
-    repeats: int,
+    repeats: Repeats,
     scratch: Path | None = None,
+    cache: Cache | None = None,
 ) -> Features:
     """Fit an extractor on the training images and make the features of all.
 
@@ -122,10 +129,12 @@ def extract(
         Decides what selection will see. An extractor that learns from labels is fitted a second time,
         without the images on which selection is judged.
     seed : int
-    repeats : int
-        Samples of each phase's clock at the most.
+    repeats : Repeats
+        When a phase has been measured often enough.
     scratch : Path, optional
         Folder on whose disk features lie that memory does not hold; see `featbench.spill`.
+    cache : Cache, optional
+        Where features are looked for, and put where they are not there; without one they are made.
 
     Returns
     -------
@@ -141,35 +150,59 @@ def extract(
         train, test = (np.zeros((n, 1), np.float32) for n in (len(labels), len(data.test_labels)))
         folds = make_folds(labels, groups, selection, seed)
         judged = [fold.validation for fold in folds]
-        return Features(None, train, test, labels, train, labels, folds, judged, {}, 0.0, [])
+        return Features(None, train, test, labels, train, labels, folds, judged, {}, Memory(0.0, exact=True), [])
     extractor: Extractor = component.build(seed)
     reason = extractor.supports(image_shape(data.train.images))
     if reason is not None:
         raise Skipped(reason)
-    peak = PeakMemory()
-    with warnings.catch_warnings(record=True) as caught:
+    learns = extractor.uses_labels and selection != "none"
+    folds = make_folds(labels, groups, _held_out(selection) if learns else selection, seed)
+    unseen = folds[0] if learns else None
+    place = Place(cache, component, extractor, data, seed, unseen)
+    made = place.fetch()
+    if made is None:
+        batches = augmented(data.train.images, component.augment, seed)
+        with place.draft() as draft:
+            made = place.keep(draft, _make(extractor, data, batches, unseen, repeats, scratch, draft))
+    train, test = made.rows["train"], made.rows["test"]
+    all_labels = np.resize(labels, len(train))
+    judged = [fold.validation for fold in folds]
+    if unseen is not None:
+        chosen = _unseen_rows(made.rows["selection"], labels, unseen)
+    else:
+        # What an image was made into stands where it does: to learn from, or nowhere.
+        copies = np.arange(0, len(train), len(labels))[:, None]
+        folds = [Fold((copies + fold.train).ravel(), fold.validation) for fold in folds]
+        chosen = train, all_labels, folds
+    said = [*made.warnings, *place.said]
+    cost = made.phases, made.memory
+    features = Features(made.extractor, train, test, all_labels, *chosen, judged, *cost, said, made.cache)
+    return with_head(features, made, unseen=unseen is not None)
+
+
+def _make(
+    extractor: Extractor,
+    data: SealedDataset,
+    batches: list[ImageBatch],
+    unseen: Fold | None,
+    repeats: Repeats,
+    scratch: Path | None,
+    draft: Draft | None,
+) -> Made:
+    """Make the features of all images and, where labels are learned from, those that selection looks at."""
+    with PeakMemory() as peak, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         phases: dict[str, Timing] = {}
-        _, phases["warmup_extractor"] = measure(lambda: _warm_up(extractor, data.train.images, labels))
-        batches = augmented(data.train.images, component.augment, seed)
-        fitted, train, test = _run(extractor, data, batches, phases, repeats, scratch)
-        if extractor.uses_labels and selection != "none":
-            folds = make_folds(labels, groups, _held_out(selection), seed)
-            judged = [folds[0].validation]
-            selection_rows, selection_labels, folds = _unseen(extractor, data, batches, folds[0], scratch)
-        else:
-            folds = make_folds(labels, groups, selection, seed)
-            judged = [fold.validation for fold in folds]
-            # What an image was made into stands where it does: to learn from, or nowhere.
-            copies = len(labels) * np.arange(len(batches))[:, None]
-            folds = [Fold((copies + fold.train).ravel(), fold.validation) for fold in folds]
-            selection_rows, selection_labels = train, np.resize(labels, len(train))
+        images, labels = data.train.images, data.train.labels
+        _, phases["warmup_extractor"] = measure(lambda: _warm_up(extractor, images, labels))
+        fitted, train, test = _run(extractor, data, batches, phases, repeats, scratch, draft)
+        scores, clocks = scored(fitted, {"train": batches, "test": [data.test_images]}, scratch)
+        rows, phases = {"train": train, "test": test, **scores}, {**phases, **clocks}
+        if unseen is not None:
+            rows |= _unseen(extractor, data, batches, unseen, scratch, draft)
     for timing in phases.values():
         timing.shared = True
-    said = [str(w.message) for w in caught]
-    all_labels = np.resize(labels, len(train))
-    chosen = selection_rows, selection_labels, folds, judged
-    return Features(fitted, train, test, all_labels, *chosen, phases, peak.megabytes(), said)
+    return Made(fitted, rows, phases, peak.memory(), [str(w.message) for w in caught])
 
 
 def _warm_up(extractor: Extractor, images: ImageBatch, labels: Labels) -> None:
@@ -186,16 +219,26 @@ def _run(
     data: SealedDataset,
     batches: list[ImageBatch],
     phases: dict[str, Timing],
-    repeats: int,
+    repeats: Repeats,
     scratch: Path | None,
+    draft: Draft | None,
 ) -> tuple[Extractor, FeatureMatrix, FeatureMatrix]:
-    fresh = iter([clone(extractor) for _ in range(repeats)])
+    files = {part: draft.file(part) if draft else None for part in ("train", "test")}
     images, labels = data.train.images, data.train.labels
-    fitted, phases["fit_extractor"] = measure(lambda: next(fresh).fit(images, labels), repeats)
-    train, phases["transform_train"] = measure(lambda: transform_all(fitted, batches, scratch), repeats)
-    test, phases["transform_test"] = measure(
-        lambda: transform_all(fitted, [data.test_images], scratch), repeats
-    )
+
+    def transformed(part: str, of: list[ImageBatch]) -> Phase:
+        return lambda made: partial(transform_all, made["fit_extractor"], of, scratch, files[part])
+
+    in_turn: dict[str, Phase] = {
+        "fit_extractor": lambda _: partial(clone(extractor).fit, images, labels),
+        "transform_train": transformed("train", batches),
+        "transform_test": transformed("test", [data.test_images]),
+    }
+    made, timings = measure_in_turn(in_turn, repeats)
+    fitted, train, test = (made[name] for name in in_turn)
+    for name, rows in (("transform_train", train), ("transform_test", test)):
+        timings[name].cost = fitted.cost(len(rows), image_shape(images))
+    phases |= timings
     for name, features in (("training", train), ("test", test)):
         check_features(features, type(fitted).__name__, name, fitted.feature_dtype)
     return fitted, train, test
@@ -230,13 +273,24 @@ def _held_out(selection: Folds | Holdout | str) -> Holdout:
 
 
 def _unseen(
-    extractor: Extractor, data: SealedDataset, batches: list[ImageBatch], fold: Fold, scratch: Path | None
-) -> tuple[FeatureMatrix, Labels, list[Fold]]:
-    """Features for selection by an extractor that learned from `fold.train` alone."""
+    extractor: Extractor,
+    data: SealedDataset,
+    batches: list[ImageBatch],
+    fold: Fold,
+    scratch: Path | None,
+    draft: Draft | None,
+) -> dict[str, FeatureMatrix]:
+    """Features, and scores of its own, for selection by an extractor that learned from `fold.train` alone."""
     labels = data.train.labels
     train = [take(batch, fold.train) for batch in batches]
     learned = clone(extractor).fit(train[0], labels[fold.train])
-    X = transform_all(learned, [*train, take(data.train.images, fold.validation)], scratch)
+    images = [*train, take(data.train.images, fold.validation)]
+    X = transform_all(learned, images, scratch, draft.file("selection") if draft else None)
+    return {"selection": X, **scored(learned, {"selection": images}, scratch)[0]}
+
+
+def _unseen_rows(X: FeatureMatrix, labels: Labels, fold: Fold) -> tuple[FeatureMatrix, Labels, list[Fold]]:
+    """Return rows that `_unseen` made with their labels, and which of them were learned from and are judged."""
     n = len(X) - len(fold.validation)
     y = np.concatenate([np.resize(labels[fold.train], n), labels[fold.validation]])
     return X, y, [Fold(np.arange(n), np.arange(n, len(y)))]
