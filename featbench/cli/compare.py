@@ -117,6 +117,8 @@ def _apart(held: Any) -> list[tuple[str, Any]]:
 
 
 def _row(pair: Pair, *, times: bool) -> list[str]:
+    from featbench.report.steadiness import marked
+    from featbench.report.summary import TRAINING
     from featbench.report.table import percent, seconds, tested
 
     before, after = pair.figures("test_accuracy")
@@ -124,7 +126,10 @@ def _row(pair: Pair, *, times: bool) -> list[str]:
     shown = [percent(before), percent(after)] if moved else [tested(pair.first), tested(pair.second)]
     slow, fast = pair.figures("train_s") if times else (None, None)
     ratio = f"{fast / slow:.2f}" if slow and fast else ""
-    return [pair.dataset, pair.label, *shown, moved, pair.chance, seconds(slow), seconds(fast), ratio]
+    trained = [
+        marked(seconds(value), line, *TRAINING) for value, line in ((slow, pair.first), (fast, pair.second))
+    ]
+    return [pair.dataset, pair.label, *shown, moved, pair.chance, *trained, ratio]
 
 
 def _as_json(comparison: Comparison, *, across_machines: bool) -> dict[str, Any]:
@@ -152,6 +157,8 @@ def _as_json(comparison: Comparison, *, across_machines: bool) -> dict[str, Any]
 
 def _tell(comparison: Comparison, *, across_machines: bool) -> None:
     """Say what the table does not show."""
+    from featbench.report.summary import TRAINING
+
     for name, only in zip("AB", comparison.only, strict=True):
         if only:
             notice(
@@ -166,6 +173,9 @@ def _tell(comparison: Comparison, *, across_machines: bool) -> None:
         notice(
             f"{dataset}: the two runs saw different images, splits or seeds: their accuracies are not comparable."
         )
+    lines = [line for pair in comparison.pairs for line in (pair.first, pair.second)]
+    if any(not line.is_baseline and line.unsteady(*TRAINING) for line in lines):
+        notice("~: a time that is not that of a machine at rest; the report of its run says more.")
     differing = dict.fromkeys(pair.machines for pair in comparison.pairs if not pair.same_machine)
     for machines in differing:
         told = (

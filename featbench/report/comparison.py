@@ -80,11 +80,6 @@ class Comparison:
     pairs: tuple[Pair, ...]
     only: tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]
 
-    @property
-    def same_machine(self) -> bool:
-        """Whether no pair was made on differing machines."""
-        return all(pair.same_machine for pair in self.pairs)
-
 
 def compare_runs(first: Store, second: Store) -> Comparison:
     """Put two runs side by side.

@@ -96,3 +96,13 @@ def test_times_of_differing_machines_are_left_out(
     assert _code(["compare", *apart, "--fail-if", "fit_s:+10%"], debug=False) == 2
     assert "--across-machines" in capsys.readouterr().err
     assert _code(["compare", *apart, "--fail-if", "fit_s:+10%", "--across-machines"], debug=False) == 0
+
+
+def test_times_of_a_busy_machine_are_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = cell("hog → svm"), cell("hog → svm")
+    b[0]["phases"]["fit"]["noisy"] = True
+    runs = str(folder(tmp_path / "a", a)), str(folder(tmp_path / "b", b))
+    assert _code(["compare", *runs], debug=False) == 0
+    shown = capsys.readouterr()
+    assert shown.out.splitlines()[1].split("\t")[6:] == ["3.50", "3.50 ~", "1.00"]
+    assert "~: a time that is not that of a machine at rest" in shown.err
