@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 
 from featbench.base.extractor import Extractor
+from featbench.base.placement import Placement
 from featbench.errors import InputError, Shown, must_be
 from featbench.images import ImageBatch, chunks
 from featbench.types import AnyArray, FeatureMatrix, ImageArray
@@ -112,6 +113,10 @@ class ScoresOf(Extractor):
     def _n_features(self, shape: tuple[int, ...]) -> int:
         self.extractor._n_features(shape)
         return len(getattr(self.extractor, "classes_", ()))
+
+    def placement(self) -> Placement | None:
+        """Return where the extractor runs."""
+        return self.extractor.placement()
 
     def _extract(self, images: ImageArray) -> FeatureMatrix:
         return self.extractor._scores(images)
