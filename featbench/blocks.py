@@ -12,7 +12,6 @@ another process or on another machine, from its description, and test labels sta
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,11 +19,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
+from featbench.cache import Cache
 from featbench.config import Cell, Component, EnsembleCell, Timing
 from featbench.config.described import read_cell
 from featbench.datasets.training_sizes import check_sizes, drawn, drawn_rows
-from featbench.errors import FeatbenchError
 from featbench.evaluation import Evaluated, Prediction, identity, predict
+from featbench.heads import behind
+from featbench.isolation import Failure
+from featbench.networks.telling import listening
 from featbench.quick import sample_of
 from featbench.sealed import SealedDataset
 from featbench.selection import make_folds
@@ -182,7 +184,12 @@ def _named_apart(data: SealedDataset, dataset: Component, names: dict[str, Compo
 
 
 def features_of(
-    cell: Cell, data: SealedDataset, timing: Timing, scratch: Path | None, tell: Tell
+    cell: Cell,
+    data: SealedDataset,
+    timing: Timing,
+    scratch: Path | None,
+    tell: Tell,
+    cache: Cache | None = None,
 ) -> Callable[[], Features]:
     """Return what makes a cell's features when they are first asked for; that they fail is told each time.
 
@@ -195,22 +202,27 @@ def features_of(
         On whose disk features lie that memory does not hold.
     tell : callable
         Is told what is being made.
+    cache : Cache, optional
+        Where features are looked for and put.
 
     Returns
     -------
     callable
     """
-    made: list[Features | Exception] = []
+    made: list[Features | BaseException] = []
     extractor = cell.extractor
 
     def features() -> Features:
         if not made:
-            tell(f"{extractor.label if extractor else 'baselines'} on {data.name}")
+            what = f"{extractor.label if extractor else 'baselines'} on {data.name}"
+            tell(what)
             try:
-                made.append(extract(extractor, data, cell.selection, cell.seed, timing.repeats, scratch))
-            except Exception as error:
+                with listening(lambda epoch: tell(f"{what}: {epoch}")):
+                    rule = timing.rule()
+                    made.append(extract(extractor, data, cell.selection, cell.seed, rule, scratch, cache))
+            except (Exception, SystemExit) as error:
                 made.append(error)
-        if isinstance(made[0], Exception):
+        if isinstance(made[0], BaseException):
             raise made[0]
         return made[0]
 
@@ -247,7 +259,7 @@ def do_block(
     def make(cell: Cell) -> Prediction:
         made = features()
         tell(f"{cell.label} on {data.name}")
-        return predict(cell, data, made, block.timing.repeats)
+        return predict(cell, data, behind(made, cell), block.timing.rule())
 
     for cell in block.cells:
         start = time.perf_counter()
@@ -263,8 +275,6 @@ def attempt(cell: Cell | EnsembleCell, data: SealedDataset, make: Callable[[], M
         return make()
     except Skipped as skipped:
         told = {"status": "skipped", "reason": str(skipped)}
-    except Exception as error:
-        reason = str(error) if isinstance(error, FeatbenchError) else f"{type(error).__name__}: {error}"
-        trace = "".join(traceback.format_exception(error))
-        told = {"status": "failed", "reason": reason, "traceback": trace}
+    except (Exception, SystemExit) as error:
+        told = Failure.of(error).to_json()
     return Evaluated({**identity(cell, data), **told}, {})

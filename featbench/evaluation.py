@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import datetime
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,17 @@ from featbench.sealed import Refitted, SealedDataset
 from featbench.selection import Outcome, select
 from featbench.stages import Features
 from featbench.stats import score, top_k
-from featbench.timing import Latency, PeakMemory, Timing, latency, measure
+from featbench.timing import (
+    Latency,
+    Memory,
+    PeakMemory,
+    Phase,
+    Repeats,
+    Timing,
+    latency,
+    measure,
+    measure_in_turn,
+)
 from featbench.types import AnyArray, FeatureMatrix, ImageArray, Indices, Labels
 
 __all__ = ["Evaluated", "Prediction", "identity", "judge", "predict", "throughput", "train_sample"]
@@ -71,7 +82,7 @@ class Prediction:
 class _Pipeline:
     """What stands behind the extractor: fitted once, by `refit`, with a clock for each phase."""
 
-    def __init__(self, cell: Cell, features: Features, repeats: int) -> None:
+    def __init__(self, cell: Cell, features: Features, repeats: Repeats) -> None:
         self.classifier: Classifier = cell.classifier.build(cell.seed)
         self.preprocess = make_preprocess(cell.preprocess)
         self.features, self.labels, self.repeats = features, features.labels, repeats
@@ -90,8 +101,8 @@ class _Pipeline:
 
         _, self.phases["warmup"] = measure(phase)
 
-    def select(self, candidates: Sequence[Mapping[str, Any]]) -> Outcome:
-        """Choose the hyperparameters on the rows that selection may look at."""
+    def select(self, cell: Cell) -> Outcome:
+        """Choose a cell's hyperparameters on the rows that selection may look at."""
         seen = self.features
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -101,8 +112,10 @@ class _Pipeline:
                     seen.selection_rows,
                     seen.selection_labels,
                     seen.folds,
-                    candidates,
+                    cell.candidates,
                     self.preprocess,
+                    cell.strategy,
+                    cell.seed,
                 )
             )
         self.said_in_selection = list(dict.fromkeys(str(w.message) for w in caught))
@@ -112,15 +125,18 @@ class _Pipeline:
 
     def refit(self, parameters: Mapping[str, Any]) -> Labels:
         """Fit on all training rows and predict the test rows."""
-        phases, repeats = self.phases, self.repeats
-        prepared = self.preprocess
-        self.train, phases["preprocess"] = measure(lambda: prepared.fit_transform(self.features.train))
-        self.test, phases["preprocess_test"] = measure(
-            lambda: prepared.transform(self.features.test), repeats
-        )
-        fresh = iter([clone(self.classifier).set_params(**parameters) for _ in range(repeats)])
-        self.classifier, phases["fit"] = measure(lambda: next(fresh).fit(self.train, self.labels), repeats)
-        predictions, phases["predict"] = measure(lambda: self.classifier.predict(self.test), repeats)
+        prepared, unfitted = self.preprocess, clone(self.classifier).set_params(**parameters)
+        self.train, self.phases["preprocess"] = measure(lambda: prepared.fit_transform(self.features.train))
+        in_turn: dict[str, Phase] = {
+            "preprocess_test": lambda _: partial(prepared.transform, self.features.test),
+            "fit": lambda _: partial(clone(unfitted).fit, self.train, self.labels),
+            "predict": lambda made: partial(made["fit"].predict, made["preprocess_test"]),
+        }
+        made, timings = measure_in_turn(in_turn, self.repeats)
+        self.test, self.classifier, predictions = (made[name] for name in in_turn)
+        timings["fit"].cost = self.classifier.fit_cost(len(self.train), self.train.shape[1:])
+        timings["predict"].cost = self.classifier.cost(len(self.test), self.test.shape[1:])
+        self.phases |= timings
         return np.asarray(predictions)
 
     def label_one(self, images: ImageArray) -> Labels:
@@ -130,7 +146,7 @@ class _Pipeline:
         return np.asarray(self.classifier.predict(self.preprocess.transform(features)))
 
 
-def predict(cell: Cell, data: SealedDataset, features: Features, repeats: int) -> Prediction:
+def predict(cell: Cell, data: SealedDataset, features: Features, repeats: Repeats) -> Prediction:
     """Select, refit on all training images and predict the test images; their labels stay sealed.
 
     Parameters
@@ -139,19 +155,18 @@ def predict(cell: Cell, data: SealedDataset, features: Features, repeats: int) -
     data : SealedDataset
     features : Features
         Of the cell's extractor on this data.
-    repeats : int
-        Samples of each phase's clock at the most.
+    repeats : Repeats
+        When a phase has been measured often enough.
 
     Returns
     -------
     Prediction
     """
-    peak = PeakMemory()
-    with warnings.catch_warnings(record=True) as caught:
+    with PeakMemory() as peak, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         pipeline = _Pipeline(cell, features, repeats)
         pipeline.warm_up()
-        outcome = pipeline.select(cell.candidates)
+        outcome = pipeline.select(cell)
         refitted = outcome.selected.refit(pipeline.refit)
         top5 = _top5(pipeline.classifier, pipeline.test)
         train_accuracy = _train_accuracy(pipeline, cell.seed)
@@ -168,11 +183,11 @@ def predict(cell: Cell, data: SealedDataset, features: Features, repeats: int) -
         "train_accuracy": train_accuracy,
         "phases": {name: timing.to_json() for name, timing in phases.items()},
         **_speed(len(data.test_labels), phases, delay),
-        "peak_rss_mb": max(features.peak_mb, peak.megabytes()),
-        "peak_exact": peak.exact,
+        **Memory.most([features.memory, peak.memory()]).to_json(),
         "selection_warnings": pipeline.said_in_selection,
         "optimum": getattr(pipeline.classifier, "optimum_", None),
         "warnings": list(dict.fromkeys(said)),
+        "cache": features.cache,
     }
     return Prediction(record, refitted, top5)
 

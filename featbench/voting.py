@@ -24,7 +24,7 @@ from featbench.preprocessing import make_preprocess
 from featbench.sealed import SealedDataset, Selected
 from featbench.stages import Features
 from featbench.stats import top_k
-from featbench.timing import PeakMemory, Timing, measure
+from featbench.timing import Memory, PeakMemory, Timing, measure
 from featbench.types import AnyArray, Float64Array, Labels
 
 __all__ = ["Member", "Votes", "cast_votes", "evaluate_ensemble"]
@@ -187,8 +187,7 @@ def evaluate_ensemble(
         "train_accuracy": float(np.mean(on_train == sampled)),
         "phases": {name: timing.to_json() for name, timing in phases.items()},
         **_speed(records, len(data.test_labels), phases),
-        "peak_rss_mb": max(peak.megabytes(), *(r["peak_rss_mb"] for r in records)),
-        "peak_exact": peak.exact and all(r["peak_exact"] for r in records),
+        **Memory.most([peak.memory(), *map(Memory.from_json, records)]).to_json(),
         "warnings": [],
     }
     top5 = top_k(mean, 5) if len(data.classes) > 5 else None
@@ -244,7 +243,10 @@ def _phases(members: Sequence[Member]) -> dict[str, Timing]:
     def seconds(name: str) -> float:
         return _once(members, lambda m: m.record["phases"].get(name, {"seconds": 0.0})["seconds"], name)
 
-    phases = {name: Timing([seconds(name)], shared=True) for name in names}
+    def cached(name: str) -> bool:
+        return any(m.record["phases"].get(name, {}).get("cached", False) for m in members)
+
+    phases = {name: Timing([seconds(name)], shared=True, cached=cached(name)) for name in names}
     if "search" in phases:
         own = sum(member.votes.timing.seconds for member in members)
         phases["search"] = Timing([phases["search"].seconds + own])

@@ -22,6 +22,7 @@ from featbench.preprocessing import Standardize
 from featbench.runner import run
 from featbench.sealed import SealedLabels
 from featbench.store import Store
+from featbench.timing import ONCE
 
 N_CLASSES = 4
 
@@ -241,7 +242,7 @@ def test_copies_are_learnt_from_after_their_originals(
     component = replace(experiment("raw", "knn", {"folds": 5}).extractors[0], augment=augment)
     monkeypatch.setattr(component.cls, "uses_labels", learns_from_labels)
     (data,), _ = stages.load(experiment("raw", "knn", {"folds": 5}).datasets[0], None, 0)
-    features = stages.extract(component, data, Folds(), 3, 1)
+    features = stages.extract(component, data, Folds(), 3, ONCE)
     batches = [np.asarray(batch).reshape(400, -1) for batch in augmented(data.train.images, augment, 3)]
     assert len(batches) == copies
     np.testing.assert_array_equal(features.train, np.concatenate(batches))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Le, Len, Lt
+from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import Field
 
 from featbench.config.components import Component
 from featbench.config.executor import Dask, Local
-from featbench.config.rows import VOTES, Cell, Ensemble, EnsembleCell
+from featbench.config.rows import OWN_HEAD, VOTES, Cell, Ensemble, EnsembleCell
 from featbench.config.rules import Rule
 from featbench.config.sections import Folds, Holdout, Section, Selection
 from featbench.config.space import Candidates
+from featbench.timing import Repeats
 
 __all__ = [
     "PLURALS",
@@ -42,7 +43,14 @@ PLURALS = {
 class Timing(Section):
     """How often a phase is repeated for its clock; long phases (over 2 s) run once."""
 
-    repeats: Annotated[int, Ge(1), Le(100)] = 3
+    repeats: Annotated[int, Ge(1), Le(100)] = Repeats.least
+    budget_s: Annotated[float, Ge(0), Le(3600)] = Repeats.budget_s
+    width: Annotated[float, Gt(0), Le(1)] = Repeats.width
+    isolate: bool = False
+
+    def rule(self) -> Repeats:
+        """Return it as clocks take it."""
+        return Repeats(self.repeats, self.budget_s, self.width)
 
 
 TrainSize = Annotated[int, Ge(2)] | Literal["all"]
@@ -107,11 +115,20 @@ class Experiment:
         shared = (dataset, split, self.splits, seed)
         rows = (
             Cell(
-                *shared, extractor, preprocess, classifier, candidates, self.selection, train_size, self.quick
+                *shared,
+                extractor,
+                "none" if classifier.name == OWN_HEAD else preprocess,
+                classifier,
+                candidates,
+                self.selection,
+                train_size,
+                self.quick,
             )
             for extractor in self.extractors
             for preprocess in self.preprocesses
             for classifier, candidates in self.classifiers
+            # Scores are taken as they are, so that one row of them is enough.
+            if classifier.name != OWN_HEAD or preprocess == self.preprocesses[0]
         )
         return {i: row for i, row in enumerate(rows) if not any(rule.matches(row) for rule in self.exclude)}
 

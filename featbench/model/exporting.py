@@ -30,6 +30,7 @@ from featbench.sealed import SealedDataset
 from featbench.stages import extract
 from featbench.stages import load as load_images
 from featbench.store import Store, to_json, write_atomic
+from featbench.timing import ONCE
 from featbench.types import Labels
 
 __all__ = ["Exported", "export"]
@@ -156,7 +157,7 @@ def _refit(
     seed = record["seed"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run has told them
-        features = extract(parts["extractor"], data, "none", seed, repeats=1)
+        features = extract(parts["extractor"], data, "none", seed, ONCE)
         assert features.extractor is not None
         preprocess = make_preprocess(record["preprocess"])
         rows = preprocess.fit_transform(features.train)
