@@ -5,24 +5,28 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import featbench
-from featbench.blocks import Attempt, Block, Split, attempt, do_block, features_of, plan
+from featbench.blocks import Attempt, Split, attempt, features_of, plan
+from featbench.cache import Cache
 from featbench.config import Cell, EnsembleCell, Experiment, filtered, load_experiment
-from featbench.environment import describe
+from featbench.config.executor import Local, with_jobs
 from featbench.errors import ConfigError
 from featbench.evaluation import Evaluated, Prediction, identity, judge
+from featbench.executors import Job, make_executor
 from featbench.keys import cell_key, ensemble_key
+from featbench.machine import Speed, described, pinned_threads
 from featbench.polls import Polls
 from featbench.progress import SILENT, Progress
 from featbench.quick import quick_experiment
 from featbench.report import write_results
-from featbench.results import frame
+from featbench.results import FAILED, frame
 from featbench.sealed import SealedDataset
 from featbench.stages import Features
 from featbench.store import Store
@@ -46,11 +50,14 @@ class Run:
         One a cell, in the order of the experiment.
     n_reused : int
         Cells that were there already and were not run again.
+    n_standing : int
+        Failures of earlier runs that were not run again.
     """
 
     root: Path
     records: list[dict[str, Any]]
     n_reused: int
+    n_standing: int = 0
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a data frame with a row a cell and the columns of ``results.csv``."""
@@ -64,7 +71,7 @@ class Run:
     @property
     def n_failed(self) -> int:
         """How many cells failed or timed out."""
-        return sum(r["status"] in ("failed", "timeout") for r in self.records)
+        return sum(r["status"] in FAILED for r in self.records)
 
 
 def run(
@@ -75,13 +82,18 @@ def run(
     filters: Sequence[str] = (),
     quick: bool = False,
     force: bool = False,
+    retry_failed: bool = False,
+    fail_fast: bool = False,
+    timeout_s: float | None = None,
     budget_s: float | None = None,
+    jobs: int | None = None,
     progress: Progress | None = None,
+    cache: str | Path | bool = True,
 ) -> Run:
     """Run an experiment.
 
     Cells whose result is in the folder already, made by the same code and libraries from the same images,
-    are not run again.
+    are not run again, nor are those that failed so.
 
     Parameters
     ----------
@@ -97,10 +109,21 @@ def run(
         Run every pipeline once on a small sample, in a folder of its own; test labels stay closed.
     force : bool, optional
         Run every cell again.
+    retry_failed : bool, optional
+        Run those again that failed.
+    fail_fast : bool, optional
+        Begin no further cell after one that failed, be it in an earlier run.
+    timeout_s : float, optional
+        Seconds after which a cell is ended, and those whose features take longer; each runs in a process of its own.
     budget_s : float, optional
         Seconds after which no further cell is begun; the next run makes those that are missing.
+    jobs : int, optional
+        Blocks of rows that are made at once, each in a process of its own; the experiment's `executor` by default.
     progress : Progress, optional
         Is told what happens.
+    cache : path or bool, optional
+        Where features are kept, so that no run makes them twice: a folder, by default that of
+        `featbench.cache.cache_root`; with False they are made and timed anew.
 
     Returns
     -------
@@ -116,22 +139,29 @@ def run(
         The folder cannot be written.
     """
     experiment = config if isinstance(config, Experiment) else load_experiment(config, overrides)
+    experiment = replace(experiment, executor=with_jobs(experiment.executor, jobs))
     progress = progress or SILENT
     if quick:
         experiment = quick_experiment(experiment)
     cells = filtered(experiment, filters)
-    with Store(output or Path("runs") / experiment.name) as store:
+    with pinned_threads(), Store(output or Path("runs") / experiment.name) as store:
+        speed = Speed()
         _refuse_mixture(store, experiment)
-        runner = _Runner(store, experiment, progress, force, budget_s)
-        store.write_run(_started(experiment, cells, filters, runner.environment))
+        kept = None if cache is False else Cache(None if cache is True else cache)
+        runner = _Runner(store, experiment, progress, _Again(force, retry_failed, timeout_s), budget_s, kept)
+        started = _started(experiment, cells, filters, runner.environment)
+        store.write_run(started)
         progress.begin(cells)
         try:
-            records = list(runner.records(cells))
+            place = {cell.cell_id: i for i, cell in enumerate(cells)}
+            made = _up_to_failure(runner.records(cells), fail_fast)
+            records = sorted(made, key=lambda record: place[record["cell_id"]])
         finally:
             progress.end()
             if store.cell_ids():  # nothing was made where the data could not be read
+                store.write_run({**started, "machine": speed.to_json()})
                 write_results(store)
-        return Run(store.root, records, runner.n_reused)
+        return Run(store.root, records, runner.n_reused, runner.n_standing)
 
 
 def _refuse_mixture(store: Store, experiment: Experiment) -> None:
@@ -164,47 +194,98 @@ def _started(
     }
 
 
+@dataclass(eq=False)
+class _OfSplit:
+    """What the blocks of a split share: the votes of their rows, and how many of them are to come."""
+
+    polls: Polls
+    n_left: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Task(Job):
+    """A block with what is there of it already: all its cells, their keys, and the records of finished ones."""
+
+    cells: tuple[Cell, ...]
+    keys: Mapping[str, str]
+    found: Mapping[str, dict[str, Any] | None]
+    of: _OfSplit
+
+
+def _up_to_failure(records: Generator[dict[str, Any]], fail_fast: bool) -> Iterator[dict[str, Any]]:
+    with closing(records):
+        for record in records:
+            yield record
+            if fail_fast and record["status"] in FAILED:
+                return
+
+
+@dataclass(frozen=True)
+class _Again:
+    """What of that which is there already is made again."""
+
+    force: bool
+    retry_failed: bool
+    timeout_s: float | None
+
+
 class _Runner:
     """Walks over the blocks in order, judges what they predict, and writes it down."""
 
     def __init__(
-        self, store: Store, experiment: Experiment, progress: Progress, force: bool, budget_s: float | None
+        self,
+        store: Store,
+        experiment: Experiment,
+        progress: Progress,
+        again: _Again,
+        budget_s: float | None,
+        cache: Cache | None,
     ) -> None:
-        self.store, self.experiment, self.progress, self.force = store, experiment, progress, force
+        self.store, self.experiment, self.progress, self.again = store, experiment, progress, again
         self.deadline = float("inf") if budget_s is None else time.perf_counter() + budget_s
-        self.environment = describe()
-        self.n_reused = 0
+        self.environment, self.cache = described(), cache
+        self.n_reused = self.n_standing = 0
 
-    def records(self, cells: Sequence[Cell | EnsembleCell]) -> Iterator[dict[str, Any]]:
+    def records(self, cells: Sequence[Cell | EnsembleCell]) -> Generator[dict[str, Any]]:
+        """Yield the records of the cells as they are made."""
+        asked, kept = self.experiment.executor, self.cache and self.cache.root
+        limit = self.again.timeout_s
+        apart = self.store.root if self.experiment.timing.isolate or limit is not None else None
+        with make_executor(asked, self.progress.stage, self.deadline, kept, apart, limit) as executor:
+            for task, attempts in executor.run(self._tasks(cells)):
+                yield from self._of_block(task, attempts)
+                task.of.n_left -= 1
+                if not task.of.n_left:
+                    for ensemble in task.split.ensembles:
+                        yield self._of_ensemble(ensemble, task.split, task.of.polls)
+
+    def _tasks(self, cells: Sequence[Cell | EnsembleCell]) -> Iterator[_Task]:
+        """Load splits one after another, and yield their blocks with what is there of them already."""
         timing = self.experiment.timing
         for split in plan(cells, self.experiment.splits, timing, self.progress.stage):
-            yield from self._of_split(split)
+            asked = [cell for cell in split.ensembles if not self._is_made(cell, split)]
+            of = _OfSplit(Polls(asked, split.data, self.store), len(split.blocks))
+            for block in split.blocks:
+                keys = {cell.cell_id: cell_key(cell, split.data) for cell in block.cells}
+                found = {cell.cell_id: self._finished(cell, keys[cell.cell_id]) for cell in block.cells}
+                todo = replace(block, cells=tuple(cell for cell in block.cells if found[cell.cell_id] is None))
+                features = self._features_of(block.cells[0], split.data)
+                yield _Task(split, todo, features, block.cells, keys, found, of)
 
-    def _of_split(self, split: Split) -> Iterator[dict[str, Any]]:
-        """Yield the records of the pipelines, and then of the ensembles that they vote in."""
-        asked = [cell for cell in split.ensembles if not self._is_made(cell, split)]
-        polls = Polls(asked, split.data, self.store)
-        for block in split.blocks:
-            yield from self._of_block(block, split, polls)
-        for ensemble in split.ensembles:
-            yield self._of_ensemble(ensemble, split, polls)
-
-    def _of_block(self, block: Block, split: Split, polls: Polls) -> Iterator[dict[str, Any]]:
-        """Yield the records of the cells on one extractor; its features live no longer than this."""
-        keys = {cell.cell_id: cell_key(cell, split.data) for cell in block.cells}
-        found = {cell.cell_id: self._finished(cell, keys[cell.cell_id]) for cell in block.cells}
-        todo = replace(block, cells=tuple(cell for cell in block.cells if found[cell.cell_id] is None))
-        features = self._features_of(block.cells[0], split.data)
-        attempts = do_block(todo, split.data, features, self.progress.stage, self.deadline)
-        for cell in block.cells:
-            record = found[cell.cell_id]
+    def _of_block(self, task: _Task, attempts: Iterator[Attempt]) -> Iterator[dict[str, Any]]:
+        """Yield the records of the cells on one extractor; features made here live no longer than this."""
+        elsewhere = self.experiment.executor != Local()
+        for cell in task.cells:
+            record = task.found[cell.cell_id]
             if record is not None:
                 self._reuse(cell, record)
             elif (done := next(attempts, None)) is None:
-                record = self._spent(cell, split)
+                record = self._spent(cell, task.split)
             else:
-                record = self._write(done, split, keys[cell.cell_id])
-            polls.note(cell, record, features, late=time.perf_counter() > self.deadline)
+                record = self._write(done, task.split, task.keys[cell.cell_id])
+            # Where features are not here, rows vote at the end.
+            late = elsewhere or time.perf_counter() > self.deadline
+            task.of.polls.note(cell, record, task.features, late=late)
             yield record
 
     def _of_ensemble(self, cell: EnsembleCell, split: Split, polls: Polls) -> dict[str, Any]:
@@ -224,7 +305,9 @@ class _Runner:
         return evaluate_ensemble(cell, split.data, members, lambda: self._enter(cell, split.data))
 
     def _features_of(self, cell: Cell, data: SealedDataset) -> Callable[[], Features]:
-        return features_of(cell, data, self.experiment.timing, self.store.root, self.progress.stage)
+        return features_of(
+            cell, data, self.experiment.timing, self.store.root, self.progress.stage, self.cache
+        )
 
     def _is_made(self, cell: EnsembleCell, split: Split) -> bool:
         """Tell whether an ensemble is there already, if the members that are still to be made turn out well."""
@@ -234,10 +317,15 @@ class _Runner:
 
     def _finished(self, cell: Cell | EnsembleCell, key: str) -> dict[str, Any] | None:
         """Return the record that is there already and is the one that is asked for."""
-        return None if self.force else self.store.finished(cell.cell_id, key)
+        if self.again.force:
+            return None
+        retry, limit = self.again.retry_failed, self.again.timeout_s
+        return self.store.finished(cell.cell_id, key, retry_failed=retry, timeout_s=limit)
 
     def _reuse(self, cell: Cell | EnsembleCell, record: dict[str, Any]) -> dict[str, Any]:
-        self.n_reused += 1
+        failed = record["status"] in FAILED
+        self.n_standing += failed
+        self.n_reused += not failed
         self.progress.cell(cell, record, 0.0, reused=True)
         return record
 

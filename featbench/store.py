@@ -34,6 +34,8 @@ __all__ = ["Store", "read_json", "to_json", "write_atomic"]
 
 SCHEMA = 1
 
+_WRITING = ".writing-"
+
 
 def write_atomic(path: Path, content: str | bytes) -> None:
     """Write a file so that at any moment the old content or the new stands there, whole.
@@ -54,7 +56,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_WRITING)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -115,6 +117,8 @@ class Store:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self._lock = hold_folder(self.root, "run")
+            for left in (*self.root.glob(f"{_WRITING}*"), *self.root.glob(f"cells/{_WRITING}*")):
+                left.unlink(missing_ok=True)  # by a process that was killed, for nobody else writes here now
         except OSError as error:
             raise ConfigError(
                 f"{self.root}: cannot be written ({error.strerror}). Choose another folder with --output."
@@ -190,14 +194,33 @@ class Store:
             raise StoreError(f"{path}: is not a cell of this version. Remove it and run again.")
         return record
 
-    def finished(self, cell_id: str, key: str) -> dict[str, Any] | None:
-        """Return a cell's record where it is done and was made of what `key` is of; else None."""
+    def finished(
+        self, cell_id: str, key: str, *, retry_failed: bool = False, timeout_s: float | None = None
+    ) -> dict[str, Any] | None:
+        """Return a cell's record where making it again would come to the same; else None.
+
+        Parameters
+        ----------
+        cell_id : str
+        key : str
+            Of what it is made of now.
+        retry_failed : bool, optional
+            Whether no failure is to stand.
+        timeout_s : float, optional
+            The limit that it has now.
+
+        Returns
+        -------
+        dict or None
+        """
         try:
             record = self.read_cell(cell_id)
         except StoreError:
             return None  # a damaged file is no result
-        done = record is not None and record["status"] in ("ok", "skipped") and record.get("key") == key
-        return record if done else None
+        if record is None or record.get("key") != key:
+            return None
+        done = record["status"] in ("ok", "skipped")
+        return record if done or (_stands(record, timeout_s) and not retry_failed) else None
 
     def read_arrays(self, record: Mapping[str, Any]) -> dict[str, AnyArray]:
         """Return the arrays of a cell; empty where it has none."""
@@ -243,6 +266,15 @@ class Store:
                 line = {"dataset": "unknown", "torn": True}
             lines.append(line)
         return lines
+
+
+def _stands(record: Mapping[str, Any], timeout_s: float | None) -> bool:
+    """Tell whether a failure would come again as far as its record tells."""
+    failure = record.get("failure")
+    if failure == "timeout":
+        return timeout_s is not None and timeout_s <= record["timeout_s"]
+    # What featbench refuses is mostly mended outside: an extra, a file, a worker.
+    return failure not in (None, "refused")
 
 
 def to_json(value: Any) -> str:

@@ -11,12 +11,13 @@ import typer
 
 from featbench.cli.console import notice, print_summary
 from featbench.cli.progress import TerminalProgress
+from featbench.errors import ConfigError
 from featbench.text import counted
 
 if TYPE_CHECKING:
     from featbench.runner import Run
 
-__all__ = ["finish", "run"]
+__all__ = ["cache_of", "finish", "run"]
 
 SetOption = Annotated[
     list[str] | None,
@@ -42,7 +43,30 @@ QuickOption = Annotated[
 DryOption = Annotated[
     bool, typer.Option("--dry-run", help="List the rows, what is there and what the rest will cost.")
 ]
+JobsOption = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", metavar="N", help="Make N blocks of rows at once; their times are marked."),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Run every row again, finished ones too.")]
+RetryOption = Annotated[
+    bool, typer.Option("--retry-failed", help="Run those rows again that failed or took too long.")
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout", metavar="SECONDS", min=0.0, help="End a row after so long; each runs in a process of its own."
+    ),
+]
+FailFastOption = Annotated[bool, typer.Option("--fail-fast", help="Begin no further row after one that failed.")]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache", metavar="DIR", help="Where features are kept [default: FEATBENCH_CACHE, or the user's folder]."
+    ),
+]
+NoCacheOption = Annotated[
+    bool, typer.Option("--no-cache", help="Make and time all features anew, and keep none.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print results.json instead of the table.")]
 
 
@@ -54,11 +78,18 @@ def run(
     dry: DryOption = False,
     output: OutputOption = None,
     force: ForceOption = False,
+    retry_failed: RetryOption = False,
+    fail_fast: FailFastOption = False,
+    timeout: TimeoutOption = None,
+    jobs: JobsOption = None,
     as_json: JsonOption = False,
+    cache: CacheOption = None,
+    no_cache: NoCacheOption = False,
 ) -> int:
     """Run an experiment and print its table of accuracy and cost."""
     if dry:
-        return _plan(config, output, overrides or (), filters or (), quick=quick)
+        kept = cache_of(cache, none=no_cache)
+        return _plan(config, output, overrides or (), filters or (), quick=quick, cache=kept)
     from featbench.runner import run as run_experiment
 
     result = run_experiment(
@@ -68,19 +99,44 @@ def run(
         filters=filters or (),
         quick=quick,
         force=force,
+        retry_failed=retry_failed,
+        fail_fast=fail_fast,
+        timeout_s=timeout,
+        jobs=jobs,
+        cache=cache_of(cache, none=no_cache),
         progress=TerminalProgress(),
     )
     return finish(result, as_json=as_json)
 
 
 def _plan(
-    config: str, output: Path | None, overrides: Sequence[str], filters: Sequence[str], *, quick: bool
+    config: str,
+    output: Path | None,
+    overrides: Sequence[str],
+    filters: Sequence[str],
+    *,
+    quick: bool,
+    cache: Path | bool,
 ) -> int:
     from featbench.cli.planned import print_planned
     from featbench.dry_run import dry_run
 
-    print_planned(dry_run(config, output=output, overrides=overrides, filters=filters, quick=quick))
+    rows = dry_run(config, output=output, overrides=overrides, filters=filters, quick=quick, cache=cache)
+    print_planned(rows)
     return 0
+
+
+def cache_of(folder: Path | None, *, none: bool) -> Path | bool:
+    """Return what `featbench.run` takes for its cache.
+
+    Raises
+    ------
+    ConfigError
+        There is to be none, and a folder is given.
+    """
+    if none and folder is not None:
+        raise ConfigError("--no-cache and --cache exclude each other. Give one of them.")
+    return folder or not none
 
 
 def finish(result: Run, *, as_json: bool) -> int:
@@ -98,6 +154,9 @@ def finish(result: Run, *, as_json: bool) -> int:
     if result.n_reused:
         were = counted(result.n_reused, "row was", "rows were")
         notice(f"{were} in the folder already and not run again; --force runs all.")
+    if result.n_standing:
+        were = counted(result.n_standing, "row", "rows")
+        notice(f"{were} failed in an earlier run, from the same things; --retry-failed runs them again.")
     notice(f"Report: {root / 'report.html'}; tables: {root / 'results.csv'}, .json, .md")
     if result.n_failed:
         notice(f"{counted(result.n_failed, 'row')} failed; tracebacks are in {root / 'cells'}.")

@@ -10,9 +10,9 @@ from pydantic import Field, ValidationError
 from featbench.config.document import Document
 from featbench.config.sections import Section
 from featbench.config.validation import validation_problems
-from featbench.errors import must_be
+from featbench.errors import ConfigError, must_be
 
-__all__ = ["Dask", "Local", "executor_schema", "read_executor"]
+__all__ = ["Dask", "Local", "executor_schema", "read_executor", "with_jobs"]
 
 
 class Local(Section):
@@ -56,3 +56,23 @@ def read_executor(document: Document, problems: list[str]) -> Local | Dask:
     except ValidationError as error:
         problems.extend(validation_problems(document, ("executor",), error, known=model.model_fields))
         return Local()
+
+
+def with_jobs(asked: Local | Dask, jobs: int | None) -> Local | Dask:
+    """Return the executor of a file where ``--jobs`` was given, or was not (None).
+
+    Raises
+    ------
+    ConfigError
+        It was given, and a cluster is asked for; or it is no number of processes.
+    """
+    if jobs is None:
+        return asked
+    if isinstance(asked, Dask):
+        raise ConfigError(
+            "--jobs: is for processes of this machine, and the experiment asks for a Dask cluster. Leave one out."
+        )
+    try:
+        return Local(jobs=jobs)
+    except ValidationError as error:
+        raise ConfigError(must_be("--jobs", "jobs", "an integer from 1 to 1000", jobs)) from error
