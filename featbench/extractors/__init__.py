@@ -46,6 +46,7 @@ __all__ = [
     "Gram",
     "HueHistogram",
     "Mapped",
+    "Pretrained",
     "RandomCNN",
     "RawPixels",
 ]
