@@ -33,7 +33,7 @@ def try_folder(
     limit = parse_duration(budget)
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.resolve().name).strip("-") or "folder"
     experiment = read_experiment(Document("try", try_experiment(folder, images)), f"try-{name}")
-    result = run(experiment, output=output, force=force, progress=TerminalProgress(), budget_s=limit)
+    result = run(experiment, output=output, force=force, retry_failed=True, progress=TerminalProgress(), budget_s=limit)
     if any(r["status"] == "skipped" and "budget" in r.get("reason", "") for r in result.records):
         notice(
             f"The budget of {budget} was spent before every row was made; the same command goes on from there."

@@ -96,7 +96,9 @@ class Apart:
         stages = {"features": _told(features)}
         made = features.value or {}
         if features.failure is not None:
-            return Attempt(cell, self._failed(cell, data, features), 0.0, {"stages": stages})
+            failed = self._failed(cell, data, features)
+            failed.record["reason"] = f"features: {failed.record['reason']}"
+            return Attempt(cell, failed, 0.0, {"stages": stages})
         if "status" in made:
             return Attempt(cell, Evaluated({**identity(cell, data), **made}, {}), 0.0, {"stages": stages})
         self.tell(f"{cell.label} on {data.name}")

@@ -25,7 +25,7 @@ LOOK_EVERY_S = 0.02
 _GRACE_S = 2.0
 # At the limit a child has so long to write where it was.
 _LAST_WORDS_S = 0.5
-_KEPT_BYTES = 8000
+_KEPT_BYTES = 16_000
 
 
 @dataclass
