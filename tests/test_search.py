@@ -196,6 +196,7 @@ def test_rungs() -> None:
 
 
 @given(n=st.integers(1, 500), factor=st.integers(2, 10), least=st.floats(0, 1))
+@settings(deadline=None)
 def test_laws_of_rungs(n: int, factor: int, least: float) -> None:
     found = rungs(n, factor, least)
     counts, shares = [count for count, _ in found], [share for _, share in found]
@@ -279,7 +280,7 @@ def test_a_rung_has_some_of_every_class() -> None:
     other=st.floats(0.01, 1),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_laws_of_subsets(counts: list[int], share: float, other: float, seed: int) -> None:
     labels = np.repeat(np.arange(len(counts)), counts)
     y = np.concatenate([labels, labels])
@@ -295,6 +296,7 @@ def test_laws_of_subsets(counts: list[int], share: float, other: float, seed: in
 
 
 @given(low=st.floats(1e-9, 1e3), factor=st.floats(1.1, 1e9), log=st.booleans(), place=st.floats(0, 1))
+@settings(deadline=None)
 def test_laws_of_ranges(low: float, factor: float, log: bool, place: float) -> None:
     axis = Range(low, low * factor, log)
     value = axis.at(place)
@@ -305,6 +307,7 @@ def test_laws_of_ranges(low: float, factor: float, log: bool, place: float) -> N
 
 
 @given(low=st.integers(1, 50), more=st.integers(1, 1000), log=st.booleans(), place=st.floats(0, 1))
+@settings(deadline=None)
 def test_laws_of_ranges_of_whole_numbers(low: int, more: int, log: bool, place: float) -> None:
     value = Range(low, low + more, log, whole=True).at(place)
     assert type(value) is int

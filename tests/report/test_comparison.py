@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
@@ -30,6 +30,7 @@ def compared(tmp_path: Path, ours: Any, theirs: Any) -> Comparison:
 
 
 @given(better=st.integers(0, 40), worse=st.integers(0, 40))
+@settings(deadline=None)
 def test_the_exact_test_is_the_binomial_s(better: int, worse: int) -> None:
     """Two-sided: twice the smaller tail of a fair coin, 1 at the most."""
     first = np.repeat([0, 1, 1], [better, worse, 7])
