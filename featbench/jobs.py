@@ -30,10 +30,20 @@ from featbench.stages import Features, load
 from featbench.store import to_json
 from featbench.types import AnyArray
 
-__all__ = ["describe_job", "differences", "do_job", "made_by", "make_features", "read_answer", "sealed_data"]
+__all__ = [
+    "alone",
+    "describe_job",
+    "differences",
+    "do_job",
+    "made_by",
+    "make_features",
+    "read_answer",
+    "refuse_others",
+    "sealed_data",
+]
 
 # A worker may have several threads of its own, and a block takes them all.
-_alone = Lock()
+_lock = Lock()
 
 
 def made_by() -> dict[str, Any]:
@@ -111,7 +121,7 @@ def do_job(text: str) -> bytes:
     ConfigError
         A plug-in is not registered here.
     """
-    with _alone, _begun(text) as (block, data, features, deadline):
+    with _lock, _begun(text) as (block, data, features, deadline):
         attempts = list(do_block(block, data, features, _nobody, deadline))
         return _answer(attempts)
 
@@ -135,7 +145,7 @@ def make_features(text: str) -> dict[str, Any]:
     InputError, DataError, ConfigError
         As from `do_job`.
     """
-    with _alone, _begun(text) as (block, data, features, _):
+    with _lock, _begun(text) as (block, data, features, _):
         made = attempt(block.cells[0], data, features)
         if isinstance(made, Evaluated):
             named = identity(block.cells[0], data)
@@ -150,11 +160,11 @@ def _begun(text: str) -> Iterator[tuple[Block, SealedDataset, Callable[[], Featu
     job = json.loads(text)
     deadline = time.perf_counter() + (float("inf") if job["seconds"] is None else job["seconds"])
     with _share_of_cores(job["at_once"]):
-        _refuse(differences(job["made_by"], made_by()), "This worker")
+        refuse_others(job["made_by"])
         block = Block.read(job["block"])
         data = sealed_data(block.cells[0], job["name"], job["fingerprint"])
         if [cell_key(cell, data) for cell in block.cells] != job["keys"]:
-            _refuse(["a plug-in that featbench does not bring, or a file that it reads"], "This worker")
+            _refuse(["a plug-in that featbench does not bring, or a file that it reads"])
         features = features_of(block.cells[0], data, block.timing, None, _nobody, _cache(job["cache"]))
         yield block, data, features, deadline
 
@@ -169,10 +179,21 @@ def _cache(told: str | bool) -> Cache | None:
     return Cache(None if told is True else told)
 
 
-def _refuse(told: Sequence[str], who: str) -> None:
+def refuse_others(asked: Mapping[str, Any]) -> None:
+    """Refuse a job that asks for other code or libraries than those of this process.
+
+    Raises
+    ------
+    InputError
+        Naming what differs.
+    """
+    _refuse(differences(asked, made_by()))
+
+
+def _refuse(told: Sequence[str]) -> None:
     if told:
         raise InputError(
-            f"{who} differs from where the run was started: {'; '.join(told)}. Install the same there."
+            f"This worker differs from where the run was started: {'; '.join(told)}. Install the same there."
         )
 
 
@@ -221,6 +242,13 @@ def _parts(cell: Cell) -> list[SealedDataset]:
         _kept.parts, _ = load(cell.dataset, cell.n_splits, cell.seed)
         _kept.of = wanted
     return _kept.parts
+
+
+@contextmanager
+def alone(at_once: int) -> Iterator[None]:
+    """Keep other jobs of this process out, and give this one its share of the cores."""
+    with _lock, _share_of_cores(at_once):
+        yield
 
 
 @contextmanager

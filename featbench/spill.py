@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,29 @@ from featbench.errors import StoreError
 from featbench.images import ImageBatch, chunks
 from featbench.types import FeatureMatrix
 
-__all__ = ["memory_for_features", "transform_all"]
+__all__ = ["Parts", "made_elsewhere", "memory_for_features", "transform_all"]
 
 # Of the memory that is free, one matrix of features may take so much: there are two, and copies of them while
 # a classifier is fitted.
 _SHARE = 0.25
 _CHUNK = 1024
+
+Parts = Iterator[tuple[int, FeatureMatrix]]
+"""Parts of a matrix, in any order, each with its first row."""
+
+_maker: ContextVar[Callable[[Extractor, Sequence[ImageBatch]], Parts | None] | None] = ContextVar(
+    "maker", default=None
+)
+
+
+@contextmanager
+def made_elsewhere(maker: Callable[[Extractor, Sequence[ImageBatch]], Parts | None]) -> Iterator[None]:
+    """Let another make what `transform_all` is asked for inside the block; what it gives None for is made here."""
+    token = _maker.set(maker)
+    try:
+        yield
+    finally:
+        _maker.reset(token)
 
 
 def memory_for_features() -> float:
@@ -73,19 +92,28 @@ def transform_all(
         The disk has no room for the rows.
     """
     n, d, dtype = sum(map(len, batches)), extractor.n_features_out_, extractor.feature_dtype
-    n_bytes = n * d * dtype.itemsize
-    if n_bytes <= memory_for_features():
+    maker = _maker.get()
+    parts = None if maker is None else maker(extractor, batches)
+    fits = n * d * dtype.itemsize <= memory_for_features()
+    if fits and parts is None:
         made = [extractor.transform(images) for images in batches]
         return made[0] if len(made) == 1 else np.concatenate(made)
-    rows = None if file is None else _named((n, d), dtype, file)
+    rows = np.empty((n, d), dtype) if fits else None
+    if rows is None and file is not None:
+        rows = _named((n, d), dtype, file)
     if rows is None:
         rows = _mapped((n, d), dtype, folder)
+    for start, part in parts or _parts(extractor, batches):
+        rows[start : start + len(part)] = part
+    return rows
+
+
+def _parts(extractor: Extractor, batches: Sequence[ImageBatch]) -> Parts:
     start = 0
     for images in batches:
         for chunk in chunks(images, _CHUNK):
-            rows[start : start + len(chunk)] = extractor.transform(chunk)
+            yield start, extractor.transform(chunk)
             start += len(chunk)
-    return rows
 
 
 def _mapped(shape: tuple[int, int], dtype: np.dtype[np.float32], folder: Path | None) -> FeatureMatrix:

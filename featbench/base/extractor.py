@@ -20,7 +20,7 @@ from featbench.parameters import check_parameters
 from featbench.saved import load_plugin, save_plugin
 from featbench.types import AnyArray, FeatureMatrix, ImageArray
 
-__all__ = ["Extractor"]
+__all__ = ["Extractor", "images_at_once"]
 
 # Images handed to `_extract` at once when they come out of an `ImageSource`: enough to keep every core
 # busy, few enough that the decoded pixels stay small beside the features.
@@ -130,7 +130,7 @@ class Extractor(Checks, TransformerMixin, BaseEstimator, ABC):
                 features[rows] = self._extract(equal)
             return features
         start = 0
-        for chunk in chunks(images, _chunk(image_shape(images))):
+        for chunk in chunks(images, images_at_once(image_shape(images))):
             features[start : start + len(chunk)] = self._extract(chunk)
             start += len(chunk)
         return features
@@ -170,7 +170,7 @@ class Extractor(Checks, TransformerMixin, BaseEstimator, ABC):
             blank = np.zeros((1, *image_shape(images)), dtype=np.uint8)
             return self._describe(blank).images(0, 0)
         return LocalDescriptors.join(
-            [self._describe(chunk) for chunk in chunks(images, _chunk(image_shape(images)))]
+            [self._describe(chunk) for chunk in chunks(images, images_at_once(image_shape(images)))]
         )
 
     def save(self, folder: str | Path) -> None:
@@ -301,6 +301,6 @@ class Extractor(Checks, TransformerMixin, BaseEstimator, ABC):
         raise NotImplementedError
 
 
-def _chunk(shape: tuple[int, ...]) -> int:
-    """Return how many images of `shape` are decoded at once."""
+def images_at_once(shape: tuple[int, ...]) -> int:
+    """Return how many images of `shape` are decoded and extracted at once; rows do not depend on what comes after."""
     return max(1, min(_CHUNK, _CHUNK_BYTES // math.prod(shape)))

@@ -5,16 +5,26 @@ from __future__ import annotations
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
+from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from featbench.base import Extractor
+from featbench.blocks import Attempt, do_block
+from featbench.config import Cell
 from featbench.config.executor import Dask
 from featbench.errors import ConfigError, FeatbenchError, MissingExtraError
-from featbench.executors.base import AnyJob, Elsewhere
+from featbench.executors.base import Elsewhere, Job
+from featbench.executors.chunks import Chunk, describe_chunks, do_chunk, pack
+from featbench.images import ImageBatch
 from featbench.jobs import differences, do_job, made_by
+from featbench.sealed import SealedDataset
+from featbench.spill import Parts, made_elsewhere
+from featbench.stages import Features
 
 __all__ = ["Cluster"]
 
@@ -41,7 +51,7 @@ class Cluster(Elsewhere):
             remedy = "Start one with 'dask scheduler' and give its address."
             raise ConfigError(f"{asked.address}: no scheduler answers ({error}). {remedy}") from error
         self.usable: set[str] = set()
-        self.sent: dict[Any, set[str]] = {}
+        self.sent: dict[Any, tuple[set[str], Callable[..., Any], tuple[Any, ...]]] = {}
 
     def __exit__(self, *_: object) -> None:
         self.client.close()
@@ -112,30 +122,72 @@ class Cluster(Elsewhere):
         return {"name": "dask", "at_once": self._at_once()}
 
     def _submit(self, text: str) -> Any:
+        return self._send(do_job, text)
+
+    def _send(self, function: Callable[..., Any], *arguments: Any) -> Any:
         key = f"featbench-{uuid4().hex}"
         # No other workers: one that has not been asked might differ.
-        future = self.client.submit(do_job, text, key=key, pure=False, workers=sorted(self.usable))
-        self.sent[future] = set(self.usable)
+        workers = sorted(self.usable)
+        future = self.client.submit(function, *arguments, key=key, pure=False, workers=workers)
+        self.sent[future] = set(workers), function, arguments
         return future
 
-    def _wait(self, flying: dict[Any, AnyJob]) -> Iterable[Any]:
+    def _wait(self, flying: dict[Any, Any]) -> Iterable[Any]:
         """Wait for futures; a job whose workers are all gone goes to those that came."""
         while True:
             try:
-                done = self.dask.wait(list(flying), timeout=_LOOK_S, return_when="FIRST_COMPLETED").done
+                with self.client.as_current():
+                    done = self.dask.wait(list(flying), timeout=_LOOK_S, return_when="FIRST_COMPLETED").done
             except futures.CancelledError as error:
                 raise self._gone(error) from error
             except TimeoutError:
                 self._places()
-                for future in [future for future in flying if not self.sent[future] & self.usable]:
-                    job = flying.pop(future)
-                    self.sent.pop(future)
+                for future in [future for future in flying if not self.sent[future][0] & self.usable]:
+                    _, function, arguments = self.sent.pop(future)
                     future.cancel()
-                    flying[self._submit(self._describe(job))] = job
+                    flying[self._send(function, *arguments)] = flying.pop(future)
             else:
                 for future in done:
                     self.sent.pop(future)
                 return list(done)
+
+    def _done_here(self, job: Job) -> Iterator[Attempt] | None:
+        """Judge rows here whose features are so many that all workers make them."""
+        data, least = job.split.data, self.asked.spread
+        n = len(data.train) + len(data.test_labels)
+        is_large = least is not None and n >= least and job.block.cells[0].extractor is not None
+        return self._spread(job) if is_large else None
+
+    def _spread(self, job: Job) -> Iterator[Attempt]:
+        cell, data = job.block.cells[0], job.split.data
+        told = {"executor": {**self._told(), "spread_over": len(self.usable)}}
+        assert isinstance(cell, Cell)
+
+        def features() -> Features:
+            with made_elsewhere(partial(self._parts, cell, data)):
+                return job.features()
+
+        for done in do_block(job.block, data, features, self.tell, self.deadline):
+            yield replace(done, told=told)
+
+    def _parts(
+        self, cell: Cell, data: SealedDataset, extractor: Extractor, batches: Sequence[ImageBatch]
+    ) -> Parts | None:
+        described = describe_chunks(cell, data, batches, self._places(), self._at_once())
+        files = pack(extractor) if described else None
+        return self._rows(described, files) if described and files else None
+
+    def _rows(self, chunks: Iterable[Chunk], files: dict[str, bytes]) -> Parts:
+        """Yield the rows of chunks as they come home, two of them under way for each worker."""
+        waiting, flying = iter(chunks), dict[Any, int]()
+        while True:
+            while len(flying) < 2 * self._places() and (chunk := next(waiting, None)) is not None:
+                first, text = chunk
+                flying[self._send(do_chunk, text, files)] = first
+            if not flying:
+                return
+            for future in list(self._wait(flying)):
+                yield flying.pop(future), future.result()
 
     def _explained(self, error: Exception) -> Exception:
         if isinstance(error, self.dask.KilledWorker):

@@ -39,6 +39,12 @@ def notes_of_machine(summary: Summary) -> list[str]:
             "longer than on a machine at rest."
         )
     lines = [line for dataset in summary.datasets for line in dataset.lines if not line.is_baseline]
+    at_once = max((line.at_once for line in lines), default=1)
+    if at_once > 1:
+        notes.append(
+            f"Rows were made while {at_once} blocks ran at once on a machine, each with its share of the cores: their "
+            "times are not those of a machine that does one thing."
+        )
     if any(line.unsteady(*TRAINING, *LABELLING) for line in lines):
         notes.append(
             f"{_MARK}: repeats of a phase differ by more than was asked for, or other work took the processors "

@@ -91,8 +91,15 @@ class Line:
         ]
         return float(np.mean(totals)) if totals else None
 
+    @property
+    def at_once(self) -> int:
+        """How many blocks shared a machine at the most while the cells were made; 1 where each had it alone."""
+        return max(((r.get("executor") or {}).get("at_once", 1) for r in self.done), default=1)
+
     def unsteady(self, *phases: str) -> bool:
         """Tell whether the seconds of phases are not those of a machine at rest, or not known well enough."""
+        if self.at_once > 1:
+            return True
         timings = [r["phases"][p] for r in self.done for p in phases if p in r["phases"]]
         return any(t.get("noisy") or ("load" in t and Share(**t["load"]).disturbs) for t in timings)
 
