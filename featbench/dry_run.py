@@ -5,7 +5,7 @@ Nothing is written, and test labels stay sealed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from featbench.blocks import Block, Split, plan
+from featbench.cache import Cache
 from featbench.config import Cell, EnsembleCell, Experiment, filtered, load_experiment
 from featbench.errors import FeatbenchError
 from featbench.estimates import Cost, memory_told, told_of_features, told_of_row
@@ -20,7 +21,7 @@ from featbench.keys import cell_key, ensemble_key
 from featbench.probing import Probe
 from featbench.progress import SILENT, Progress
 from featbench.quick import quick_experiment
-from featbench.stages import Skipped
+from featbench.stages import Skipped, kept
 from featbench.store import Store
 
 __all__ = ["Planned", "dry_run"]
@@ -34,30 +35,40 @@ class Planned:
     ----------
     cell : Cell or EnsembleCell
     dataset : str
-    there : bool
-        Whether its result is in the folder, of the same images, code and libraries.
+    result : str
+        ``there`` where its result is in the folder, of the same images, code and libraries; ``failed`` where it is
+        there that it failed, and it would not be run again; else ``missing``.
     features : Cost or None
         Of the row that is the first to need its extractor's features; None for others and where nothing is known.
     row : Cost or None
         Of what comes after; None where it is there or nothing is known.
     megabytes : float or None
         Highest resident memory that is expected, in 10⁶ bytes.
+    kept : bool
+        Whether its features are in the cache, so that `features` will not be spent.
     note : str
         Why nothing is known.
     """
 
     cell: Cell | EnsembleCell
     dataset: str
-    there: bool
+    result: str
     features: Cost | None = None
     row: Cost | None = None
     megabytes: float | None = None
+    kept: bool = False
     note: str = ""
+
+    @property
+    def there(self) -> bool:
+        """Whether it would not be run."""
+        return self.result != "missing"
 
     @property
     def seconds(self) -> float:
         """All that is known of what it will take."""
-        return sum(cost.seconds for cost in (self.features, self.row) if cost is not None)
+        spent = (None if self.kept else self.features, self.row)
+        return sum(cost.seconds for cost in spent if cost is not None)
 
 
 def dry_run(
@@ -67,6 +78,7 @@ def dry_run(
     overrides: Sequence[str] = (),
     filters: Sequence[str] = (),
     quick: bool = False,
+    cache: str | Path | bool = True,
     progress: Progress | None = None,
 ) -> list[Planned]:
     """List what a run would do.
@@ -76,7 +88,7 @@ def dry_run(
 
     Parameters
     ----------
-    config, output, overrides, filters, quick
+    config, output, overrides, filters, quick, cache
         As of `featbench.runner.run`.
     progress : Progress, optional
         Is told what is being looked at.
@@ -101,7 +113,10 @@ def dry_run(
     records = _records(store)
     planned: list[Planned] = []
     for split in plan(cells, experiment.splits, experiment.timing, tell):
-        planned += [row for block in split.blocks for row in _Planner(store, split, records).of_block(block)]
+        planner = _Planner(
+            store, split, records, None if cache is False else Cache(None if cache is True else cache)
+        )
+        planned += [row for block in split.blocks for row in planner.of_block(block)]
         planned += [_of_ensemble(ensemble, store, split) for ensemble in split.ensembles]
     return planned
 
@@ -120,15 +135,23 @@ def _records(store: Store) -> list[dict[str, Any]]:
 def _of_ensemble(cell: EnsembleCell, store: Store, split: Split) -> Planned:
     there = [store.finished(member.cell_id, cell_key(member, split.data)) for member in cell.members]
     key = ensemble_key(cell, split.data, ["ok" if record is None else record["status"] for record in there])
-    found = store.finished(cell.cell_id, key) is not None
-    return Planned(cell, split.data.name, found, note="" if found else "its members' fits again")
+    found = store.finished(cell.cell_id, key)
+    return Planned(cell, split.data.name, _result(found), note="" if found else "its members' fits again")
+
+
+def _result(record: Mapping[str, Any] | None) -> str:
+    if record is None:
+        return "missing"
+    return "failed" if record["status"] in ("failed", "timeout") else "there"
 
 
 class _Planner:
     """Looks at the blocks of one split."""
 
-    def __init__(self, store: Store, split: Split, records: Sequence[dict[str, Any]]) -> None:
-        self._store, self._data, self._records = store, split.data, records
+    def __init__(
+        self, store: Store, split: Split, records: Sequence[dict[str, Any]], cache: Cache | None
+    ) -> None:
+        self._store, self._data, self._records, self._cache = store, split.data, records, cache
         self._base_mb = psutil.Process().memory_info().rss / 1e6
 
     def of_block(self, block: Block) -> Iterator[Planned]:
@@ -136,16 +159,16 @@ class _Planner:
         self._probed: tuple[Probe, Cost] | None = None
         first = True
         for cell in block.cells:
-            there = self._store.finished(cell.cell_id, cell_key(cell, self._data)) is not None
-            if there or cell.extractor is None:
-                yield Planned(cell, self._data.name, there)
+            found = self._store.finished(cell.cell_id, cell_key(cell, self._data))
+            if found is not None or cell.extractor is None:
+                yield Planned(cell, self._data.name, _result(found))
                 continue
             try:
                 yield self._missing(cell, first)
             except Skipped as skipped:
-                yield Planned(cell, self._data.name, False, note=f"will be skipped: {skipped}")
+                yield Planned(cell, self._data.name, "missing", note=f"will be skipped: {skipped}")
             except Exception as error:  # what fails here fails in the run too, as a row with its reason
-                yield Planned(cell, self._data.name, False, note=f"cannot be probed: {error}")
+                yield Planned(cell, self._data.name, "missing", note=f"cannot be probed: {error}")
             first = False
 
     def _missing(self, cell: Cell, first: bool) -> Planned:
@@ -159,4 +182,11 @@ class _Planner:
             probe, cost = self._probed
             features, row = features or cost, row or probe.row(cell)
             memory = memory or self._base_mb + probe.feature_mb
-        return Planned(cell, self._data.name, False, features if first else None, row, memory)
+        there = self._is_kept(cell)
+        return Planned(cell, self._data.name, "missing", features if first else None, row, memory, there)
+
+    def _is_kept(self, cell: Cell) -> bool:
+        assert cell.extractor is not None
+        return self._cache is not None and kept(
+            cell.extractor, self._data, cell.selection, cell.seed, self._cache
+        )

@@ -97,6 +97,10 @@ class Place:
                 self._reason = str(error)
         self._key = hashlib.sha256(json.dumps(self._made_of, sort_keys=True).encode()).hexdigest()
 
+    def holds(self) -> bool:
+        """Tell whether there is an entry, whose checksums are not looked at."""
+        return self._cache is not None and bool(self._made_of) and self._cache.holds(self._key)
+
     def fetch(self) -> Made | None:
         """Return the features that are there, with what they cost when they were made; None where there are none."""
         if self._cache is None or not self._made_of:

@@ -71,11 +71,12 @@ def _lighter(component: Component) -> Component:
 
 
 def _fewer(candidates: Candidates) -> tuple[Mapping[str, Any], ...]:
-    """Return a few candidates: evenly spaced, the first and the last among them, or drawn from a space."""
+    """Return a few candidates, evenly spaced; of many not the ends, whose fits take longest and serve least."""
+    few = _CANDIDATES if isinstance(candidates, Space) else min(len(candidates), _CANDIDATES)
+    places = [(i + 0.5) / few for i in range(few)]
     if isinstance(candidates, Space):
-        return tuple(candidates.along(place) for place in np.linspace(0, 1, _CANDIDATES))
-    few = min(len(candidates), _CANDIDATES)
-    return tuple(candidates[round(i)] for i in np.linspace(0, len(candidates) - 1, few))
+        return tuple(candidates.along(place) for place in places)
+    return tuple(candidates[int(place * len(candidates))] for place in places)
 
 
 def _short(selection: Selection) -> Selection:

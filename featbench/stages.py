@@ -155,9 +155,7 @@ def extract(
     reason = extractor.supports(image_shape(data.train.images))
     if reason is not None:
         raise Skipped(reason)
-    learns = extractor.uses_labels and selection != "none"
-    folds = make_folds(labels, groups, _held_out(selection) if learns else selection, seed)
-    unseen = folds[0] if learns else None
+    folds, unseen = _folds(extractor, data, selection, seed)
     place = Place(cache, component, extractor, data, seed, unseen)
     made = place.fetch()
     if made is None:
@@ -178,6 +176,23 @@ def extract(
     cost = made.phases, made.memory
     features = Features(made.extractor, train, test, all_labels, *chosen, judged, *cost, said, made.cache)
     return with_head(features, made, unseen=unseen is not None)
+
+
+def kept(component: Component, data: SealedDataset, selection: Selection, seed: int, cache: Cache) -> bool:
+    """Tell whether `extract` would find an extractor's features in a cache; nothing is read of them."""
+    extractor: Extractor = component.build(seed)
+    _, unseen = _folds(extractor, data, selection, seed)
+    return Place(cache, component, extractor, data, seed, unseen).holds()
+
+
+def _folds(
+    extractor: Extractor, data: SealedDataset, selection: Selection, seed: int
+) -> tuple[list[Fold], Fold | None]:
+    """Return the folds of selection, and the one that an extractor which learns from labels may not see."""
+    learns = extractor.uses_labels and selection != "none"
+    scheme = _held_out(selection) if learns else selection
+    folds = make_folds(data.train.labels, data.train.groups, scheme, seed)
+    return folds, folds[0] if learns else None
 
 
 def _make(

@@ -39,6 +39,10 @@ class Cache:
         self.limit = cache_limit() if limit is None else limit
         self.unwritable = ""
 
+    def holds(self, key: str) -> bool:
+        """Tell whether there is an entry of a key, without verifying it or marking it as used."""
+        return (self.root / key[:2] / key).is_dir()
+
     def find(self, key: str) -> Entry | None:
         """Return the entry of a key, verified and marked as used now; None where there is none.
 

@@ -55,8 +55,8 @@ def test_nothing_is_there_and_nothing_is_written(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
-    run(plan(train_size=[100, 400]), output=folder)
-    return folder
+    run(plan(train_size=[100, 400]), output=folder / "run", cache=folder / "cache")
+    return folder / "run"
 
 
 def test_what_is_there_is_told_and_sizes_are_scaled_from_it(made: Path) -> None:
@@ -74,6 +74,21 @@ def test_what_is_there_is_told_and_sizes_are_scaled_from_it(made: Path) -> None:
     assert {cost.source for row in missing for cost in (row.features, row.row) if cost} == {
         "records of 100 and 400 images"
     }
+
+
+def test_features_that_are_kept_cost_nothing(made: Path, tmp_path: Path) -> None:
+    """The run of the fixture has put those of 100 and 400 images into its cache."""
+    cache = made.parent / "cache"
+    new = plan(train_size=[400, "all"], classifiers=[{"name": "softmax", "reg": 0.7}], extractors=["raw"])
+    first, all_images = dry_run(new, output=tmp_path / "x", cache=cache)[2:]
+    assert (first.kept, all_images.kept) == (True, False)
+    assert first.features is not None
+    assert first.row is not None
+    assert first.seconds == first.row.seconds
+    assert all_images.seconds > all_images.row.seconds if all_images.row else False
+    assert not any(row.kept for row in dry_run(new, output=tmp_path / "x", cache=False))
+    assert not any(row.kept for row in dry_run(new, output=tmp_path / "x", cache=tmp_path / "other"))
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_row_that_no_record_knows_is_probed_and_its_extractor_is_not(made: Path) -> None:
