@@ -80,8 +80,8 @@ class _Again(Experiment):
 def rerun(result: Path, output: Path | None = None, progress: Progress | None = None) -> Rerun:
     """Make a result again and compare the two.
 
-    Nothing that an earlier run stored is used. Test labels are opened once more, as the new folder's ledger
-    tells.
+    Nothing that an earlier run stored is used, and nothing in the cache of features. Test labels are opened once more,
+    as the new folder's ledger tells.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def rerun(result: Path, output: Path | None = None, progress: Progress | None = 
     target = output or Path("runs") / f"rerun-{before['cell_id']}"
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ConfigError(f"{target}: holds something already. Choose a new or empty folder with --output.")
-    done = run(_experiment(cells), output=target, force=True, progress=progress)
+    done = run(_experiment(cells), output=target, force=True, cache=False, progress=progress)
     after = done.records[-1]
     then = _arrays(result, before)
     return Rerun(
@@ -242,14 +242,16 @@ def _of_predictions(
     if not all("predictions" in arrays for arrays in (then, now)):
         return
     old, new = then["predictions"], now["predictions"]
-    if len(old) != len(new) or not np.array_equal(then["truth"], now["truth"]):
+    # None of rows whose test labels stay closed.
+    before_truth, truth = (arrays.get("truth", np.empty(0)) for arrays in (then, now))
+    if len(old) != len(new) or not np.array_equal(before_truth, truth):
         yield Difference("test images", f"{len(old):,}", f"{len(new):,}, not the same labels", of_result=True)
         return
     changed = int((old != new).sum())
     if changed:
-        p_value = exact_test(old == then["truth"], new == now["truth"])
-        independent = before["scores"]["interval"] == after["scores"]["interval"] == "wilson"
-        told = f", its accuracy {verdict_of(p_value)}" if independent else ""
+        methods = {(record.get("scores") or {}).get("interval") for record in (before, after)}
+        judged = len(truth) > 0 and methods == {"wilson"}
+        told = f", its accuracy {verdict_of(exact_test(old == truth, new == truth))}" if judged else ""
         yield Difference("predictions", f"{len(old):,}", f"{changed:,} others{told}", of_result=True)
 
 
