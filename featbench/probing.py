@@ -61,7 +61,7 @@ class Probe:
         """Features of all images, in 10⁶ bytes; known after `features`."""
         assert self._X is not None
         n = self._copies * len(self._data.train) + len(self._data.test_labels)
-        return n * self._X.shape[1] * self._X.itemsize / 1e6
+        return float(n * self._X.shape[1] * self._X.itemsize / 1e6)
 
     def features(self) -> Cost:
         """Reckon what it takes to fit the extractor and to apply it to all images."""

@@ -60,7 +60,7 @@ def _main_class(labels: Labels, units: AnyArray, n_units: int) -> AnyArray:
     _, codes = np.unique(labels, return_inverse=True)
     counts = np.zeros((n_units, int(codes.max()) + 1), dtype=np.int64)
     np.add.at(counts, (units, codes), 1)
-    return counts.argmax(axis=1)
+    return np.asarray(counts.argmax(axis=1))
 
 
 def check_sizes(data: SealedDataset, sizes: Iterable[int | None]) -> None:
