@@ -248,7 +248,7 @@ class _Runner:
 
     def records(self, cells: Sequence[Cell | EnsembleCell]) -> Generator[dict[str, Any]]:
         """Yield the records of the cells as they are made."""
-        asked, kept = self.experiment.executor, self.cache and self.cache.root
+        asked, kept = self.experiment.executor, None if self.cache is None else self.cache.root
         limit = self.again.timeout_s
         apart = self.store.root if self.experiment.timing.isolate or limit is not None else None
         with make_executor(asked, self.progress.stage, self.deadline, kept, apart, limit) as executor:

@@ -150,7 +150,9 @@ def extract(
         train, test = (np.zeros((n, 1), np.float32) for n in (len(labels), len(data.test_labels)))
         folds = make_folds(labels, groups, selection, seed)
         judged = [fold.validation for fold in folds]
-        return Features(None, train, test, labels, train, labels, folds, judged, {}, Memory(0.0, exact=True), [])
+        return Features(
+            None, train, test, labels, train, labels, folds, judged, {}, Memory(0.0, exact=True), []
+        )
     extractor: Extractor = component.build(seed)
     reason = extractor.supports(image_shape(data.train.images))
     if reason is not None:

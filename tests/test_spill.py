@@ -120,7 +120,9 @@ def test_a_run_beyond_memory_gives_the_same_results(tmp_path: Path, monkeypatch:
     results = []
     for megabytes in ("1000", "0"):
         monkeypatch.setenv("FEATBENCH_MEMORY_MB", megabytes)
-        done = run(read_experiment(Document("digits", plan), "digits"), output=tmp_path / megabytes, cache=False)
+        done = run(
+            read_experiment(Document("digits", plan), "digits"), output=tmp_path / megabytes, cache=False
+        )
         results.append(done.to_frame()[["label", "val_accuracy", "test_accuracy"]])
     assert results[0].equals(results[1])
     assert made == [tmp_path / "0"] * 2, "the training rows and the test rows, on the disk of the run"
