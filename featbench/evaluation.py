@@ -36,6 +36,7 @@ from featbench.timing import (
     measure,
     measure_in_turn,
 )
+from featbench.timing.rates import BATCHES, placed
 from featbench.types import AnyArray, FeatureMatrix, ImageArray, Indices, Labels
 
 __all__ = ["Evaluated", "Prediction", "identity", "judge", "predict", "throughput", "train_sample"]
@@ -171,6 +172,7 @@ def predict(cell: Cell, data: SealedDataset, features: Features, repeats: Repeat
         top5 = _top5(pipeline.classifier, pipeline.test)
         train_accuracy = _train_accuracy(pipeline, cell.seed)
         delay = _latency(pipeline, data)
+        runs_on = _runs_on(features, data)
     phases = {**features.phases, **pipeline.phases}
     said = [*features.warnings, *outcome.warnings, *(str(w.message) for w in caught)]
     if pipeline.said_in_selection:
@@ -183,6 +185,7 @@ def predict(cell: Cell, data: SealedDataset, features: Features, repeats: Repeat
         "train_accuracy": train_accuracy,
         "phases": {name: timing.to_json() for name, timing in phases.items()},
         **_speed(len(data.test_labels), phases, delay),
+        **({"runs_on": runs_on} if runs_on else {}),
         **Memory.most([features.memory, peak.memory()]).to_json(),
         "selection_warnings": pipeline.said_in_selection,
         "optimum": getattr(pipeline.classifier, "optimum_", None),
@@ -253,9 +256,21 @@ def _top5(classifier: Classifier, X: FeatureMatrix) -> Labels | None:
 def _latency(pipeline: _Pipeline, data: SealedDataset) -> Latency | None:
     if pipeline.features.extractor is None:
         return None
-    few = np.arange(min(200, len(data.test_labels)), dtype=np.int64)
-    images = np.concatenate(list(chunks(take(data.test_images, few), len(few))))
+    images = _first_test_images(data, 200)
     return latency(lambda i: pipeline.label_one(images[i : i + 1]), len(images))
+
+
+def _runs_on(features: Features, data: SealedDataset) -> dict[str, Any] | None:
+    """Return where a network or a GPU makes the features, and how fast; None of other extractors."""
+    extractor = features.extractor
+    if extractor is None or extractor.placement() is None:
+        return None
+    return placed(extractor, _first_test_images(data, max(BATCHES)))
+
+
+def _first_test_images(data: SealedDataset, most: int) -> ImageArray:
+    few = np.arange(min(most, len(data.test_labels)), dtype=np.int64)
+    return np.concatenate(list(chunks(take(data.test_images, few), len(few))))
 
 
 def _speed(n_test: int, phases: Mapping[str, Timing], delay: Latency | None) -> dict[str, Any]:
