@@ -15,7 +15,7 @@ from benchmarks.rows import show
 
 def main(arguments: list[str]) -> int:
     """Run the suite that is named, print its table and return the exit code."""
-    support = {"rows", "limits", "opencv4", "opencv4_worker", "gpu_words", "gpu_patches"}
+    support = {"rows", "limits", "opencv4", "opencv4_worker", "gpu", "gpu_parts", "gpu_words", "gpu_patches"}
     modules = {path.stem for path in Path(__file__).parent.glob("[a-z]*.py")}
     suites = sorted(modules - support)
     if not arguments or arguments[0] not in suites:

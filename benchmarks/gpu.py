@@ -1,80 +1,114 @@
-"""Nearest neighbours with the sums on a GPU against our own on the processor; ten neighbours, 3,072 columns.
+"""Everything that is promised of a GPU, in one call of under eight minutes: ``python -m benchmarks.gpu CIFAR_FOLDER``.
 
-A time is that of one search from arrays to arrays, with what is copied to the device and back.
-Without torch or a GPU a message says why there are no rows.
+Parts run one after another, and each writes ``RESULTS/<part>.json`` as soon as it has something to tell, so that a run
+that is killed keeps what it has; one that fails says so in its file, and the next begins. After the budget no part
+begins and no further seed. ``words``, which takes minutes of its own, and ``patches`` run where they are named. The
+extractors are the package's own, through their public calls; neither pydantic nor platformdirs is imported. Not yet
+measured.
 
-``python -m benchmarks gpu words CIFAR_FOLDER`` measures visual words instead: `benchmarks.gpu_words`.
+With ``--small`` a few images go through the parts on a processor, to see that they run.
 """
 
 from __future__ import annotations
 
-import os
+import argparse
+import json
+import sys
 import time
-from collections.abc import Iterator
-from typing import Literal
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.rows import Row, peak_memory
+from benchmarks import gpu_parts
+from benchmarks.gpu_parts import Setting
+from featbench.datasets.cifar10 import Cifar10
 from featbench.errors import FeatbenchError
-from featbench.numerics.device_neighbors import DeviceNeighbors
-from featbench.numerics.neighbors import Neighbors
 from featbench.numerics.torch_device import torch_for
+from featbench.timing.rates import gpu_told
 
-__all__ = ["rows"]
+__all__ = ["main"]
 
-_SIZES = ((500, 10_000), (10_000, 50_000))
-_COLUMNS, _NEIGHBOURS, _SAMPLES = 3_072, 10, 3
+Told = dict[str, Any]
 
-
-def rows(what: Literal["neighbors", "words"] = "neighbors", folder: str = "") -> Iterator[Row]:
-    """Measure and yield one row after another; of visual words from the folder of CIFAR-10's batches."""
-    if what == "words":
-        from benchmarks import gpu_words
-
-        yield from gpu_words.rows(folder)
-        return
-    try:
-        torch_for("cuda", "gpu")
-    except FeatbenchError as error:
-        print(f"Skipped: {error}")
-        return
-    for m, n in _SIZES:
-        for dtype in (np.uint8, np.float32):
-            for metric in ("l2", "l1"):
-                yield _row(metric, dtype, m, n)
-
-
-def _row(metric: str, dtype: type, m: int, n: int) -> Row:
-    import torch
-
-    rng = np.random.default_rng(0)
-    X, Q = (rng.integers(0, 256, (rows, _COLUMNS), dtype=np.uint8).astype(dtype) for rows in (n, m))
-    if dtype == np.float32:
-        X, Q = (rows + rng.random(rows.shape, dtype=np.float32) for rows in (X, Q))
-    searchers = DeviceNeighbors(X, metric), Neighbors(X, metric)
-    seconds = [float("inf")] * 2
-    for searcher in searchers:
-        searcher.prepare()
-        searcher.nearest(Q[:9], _NEIGHBOURS)  # compiles, and starts the device
-    for _ in range(_SAMPLES):
-        found = []
-        for i, searcher in enumerate(searchers):
-            torch.cuda.synchronize()
-            start = time.perf_counter()
-            found.append(searcher.nearest(Q, _NEIGHBOURS))
-            torch.cuda.synchronize()
-            seconds[i] = min(seconds[i], time.perf_counter() - start)
-    same = all(np.array_equal(ours, theirs) for ours, theirs in zip(*found, strict=True))
-    return Row(
-        f"{m:,} × {n:,} × {_COLUMNS:,}, {X.dtype} {metric.upper()}",
-        seconds[0],
-        "our own on the processor",
-        seconds[1],
-        equality="equal bits" if same else "other neighbours",
-        differs=not same,
-        peak_mb=peak_memory(lambda: searchers[0].nearest(Q, _NEIGHBOURS)),
-        cores=len(os.sched_getaffinity(0)),
-        limit=float("nan"),
-        limited_by=f"not known of {torch.cuda.get_device_name()}",
+# In this order: what matters most, and what later parts take over, comes first.
+_PARTS: dict[str, Callable[[Setting], Iterator[Told]]] = {
+    part.__name__: part
+    for part in (
+        gpu_parts.cnn_94, gpu_parts.same_seed, gpu_parts.features, gpu_parts.agreement, gpu_parts.neighbors,
+        gpu_parts.kmeans, gpu_parts.cnn_96, gpu_parts.words, gpu_parts.patches,
     )
+}  # fmt: skip
+_PROMISED = tuple(name for name in _PARTS if name not in ("words", "patches"))
+
+
+def _run(name: str, setting: Setting, about: Told, results: Path) -> bool:
+    """Run a part, write what it tells when it tells it, and return whether it came to its end."""
+    path, start = results / f"{name}.json", time.perf_counter()
+    told: Told = {"part": name, **about}
+
+    def write(**more: Any) -> None:
+        told.update(more, part_seconds=time.perf_counter() - start)
+        aside = path.with_suffix(".part")
+        aside.write_text(json.dumps(told, indent=1, default=float) + "\n", encoding="utf-8")
+        aside.replace(path)
+
+    try:
+        for found in _PARTS[name](setting):
+            write(**found, done=False)
+        write(done=True)
+    except Exception as error:
+        write(done=False, failed=f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
+    shown = {k: v for k, v in told.items() if k not in (*about, "part", "traceback", "done")}
+    print(f"{name}: {json.dumps(shown, default=float)}", flush=True)
+    return bool(told["done"])
+
+
+def _about(torch: Any, place: str) -> Told:
+    name, driver = gpu_told() if place == "cuda" else ("torch on the processor", None)
+    return {
+        "device": name,
+        "driver": driver,
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda,
+        "python": sys.version.split()[0],
+        "numpy": np.__version__,
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Run the parts that are named, or all of the promised ones; the exit code is 1 where one failed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__.splitlines()[0])
+    parser.add_argument("folder", help="of CIFAR-10's python batches, plain or as .xz")
+    parser.add_argument("--results", default="gpu-results", type=Path, help="folder for a JSON file a part")
+    parser.add_argument("--parts", nargs="+", choices=tuple(_PARTS), default=_PROMISED, metavar="PART")
+    parser.add_argument("--budget", type=float, default=420.0, help="seconds after which no part begins")
+    parser.add_argument("--small", action="store_true", help="few images on the processor, to try it out")
+    given = parser.parse_args(arguments)
+    start = time.perf_counter()
+    place = "cpu" if given.small else "cuda"
+    try:
+        torch = torch_for(place, "gpu")
+        most = {"max_train": 24, "max_test": 8} if given.small else {}
+        data = Cifar10(root=given.folder, download=False, **most).load()
+    except FeatbenchError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    given.results.mkdir(parents=True, exist_ok=True)
+    setting = Setting(data, place, given.small, start + given.budget)
+    about = {**_about(torch, place), "images": [len(data.train), len(data.test)]}
+    whole = True
+    for name in given.parts:
+        if time.perf_counter() > setting.deadline:
+            print(f"{name}: not begun, the {given.budget:.0f} s of the budget are spent", flush=True)
+            whole = False
+        else:
+            whole &= _run(name, setting, about, given.results)
+    print(f"{time.perf_counter() - start:.0f} s in all; {given.results}", flush=True)
+    return 0 if whole else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Patches with augmentation and a bottleneck: the accuracy that ``gpu words`` ends with; not yet measured.
+"""Patches with augmentation and a bottleneck: the part ``patches`` of `benchmarks.gpu`; not yet measured.
 
 What Thiry et al. 2021 (arXiv:2101.07528) have beside visual words: training images are joined by copies, and the
 classifier goes through few channels that all cells share. Nothing is searched, and test images are judged once.
@@ -8,6 +8,7 @@ The rows of CIFAR-10 with 2,000 words, 16 cells and mirror images take 26 GB of 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 
@@ -18,14 +19,14 @@ from featbench.imagesets import Dataset
 from featbench.preprocessing import Standardize
 from featbench.words.device import features
 
-__all__ = ["tell"]
+__all__ = ["accuracy"]
 
 _GRID = 4  # cells a side
 _AUGMENT = "flip"
 
 
-def tell(data: Dataset, device: str, words: int) -> None:
-    """Learn from the training images and their copies, and print the share of test images that is right.
+def accuracy(data: Dataset, device: str, words: int) -> dict[str, Any]:
+    """Learn from the training images and their copies, and tell the share of test images that is right.
 
     Parameters
     ----------
@@ -51,10 +52,9 @@ def tell(data: Dataset, device: str, words: int) -> None:
     model = Bottleneck(cells=_GRID**2, batch_size=128, device=device)
     model.fit(X, np.resize(labels, len(X)))
     trained = time.perf_counter()
-    accuracy = float((model.predict(X_test) == data.test.labels).mean())
-    print(
-        f"patches, {words:,} words, {_GRID**2} cells, {_AUGMENT}, {model!r}: {accuracy:.2%} of {len(X_test):,} test "
-        f"images; features {described - start:.0f} s, scaling {scaled - described:.0f} s, "
-        f"training {trained - scaled:.0f} s",
-        flush=True,
-    )
+    right = float((model.predict(X_test) == data.test.labels).mean())
+    return {
+        "words": words, "cells": _GRID**2, "augment": _AUGMENT, "model": repr(model), "accuracy": right,
+        "images": len(X_test), "features_s": described - start, "scaling_s": scaled - described,
+        "training_s": trained - scaled,
+    }  # fmt: skip

@@ -1,104 +1,74 @@
-"""Visual words on a GPU against our own on the processor: ``python -m benchmarks gpu words CIFAR_FOLDER``.
+"""Visual words on a GPU against our own on the processor: the parts ``kmeans`` and ``words`` of `benchmarks.gpu`.
 
-Rows that are meant to take under eight minutes on one GPU of 16 GB or more; not yet measured: k-means, the features of
-CIFAR-10's training images with 1,600 and 4,000 words, and the recipe `patches` with 2,000 words before least squares.
-After them comes an accuracy with times of its own, beyond those minutes: `benchmarks.gpu_patches`.
-It imports neither pydantic nor platformdirs. Times are seconds; float32 with TF32 off, least squares in float64.
+The features of CIFAR-10's training images with 1,600 and 4,000 words, and the recipe `patches` with 2,000 words before
+least squares; not yet measured. Times are seconds; float32 with TF32 off, least squares in float64.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from benchmarks import gpu_patches
 from benchmarks.rows import Row, peak_memory
-from featbench.datasets.cifar10 import Cifar10
-from featbench.errors import FeatbenchError
 from featbench.extractors import BagOfVisualWords
-from featbench.numerics.torch_device import full_precision, torch_for
+from featbench.imagesets import Dataset
+from featbench.numerics.torch_device import full_precision
 from featbench.types import FeatureMatrix, ImageArray, Labels
 from featbench.words import KMeans
 from featbench.words.building import Parts
 from featbench.words.coding import code
 from featbench.words.device import features
 
-__all__ = ["rows"]
+__all__ = ["SAMPLES", "kmeans", "told"]
 
 _PROMISED = 1e-4  # of a row's length, from the processor's
 _COMPARED = 256  # images that the processor writes in words as well
-_SAMPLES, _ITERATIONS = 400_000, 10
+SAMPLES, _ITERATIONS = 400_000, 10
 _PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # shares of the mean variance
 _HELD_OUT = 5  # one part in so many of the training images
 
 
-def rows(
-    folder: str,
-    device: str = "cuda",
-    most: int = 50_000,
-    words: tuple[int, ...] = (1600, 4000),
-    patches: int = 2000,
-) -> Iterator[Row]:
-    """Measure and yield one row after another.
+def told(
+    data: Dataset, place: str, words: tuple[int, ...] = (1600, 4000), patches: int = 2000
+) -> Iterator[dict[str, Any]]:
+    """Measure and tell one row after another.
 
     Parameters
     ----------
-    folder : str
-        Of the python batches of CIFAR-10, plain or as ``.xz``.
-    device, most, words, patches : optional
-        Where, with how many training images and words; for trying it out.
+    data : Dataset
+        CIFAR-10, whole or some of it.
+    place : str
+        ``"cuda"``; ``"cpu"`` runs the same lines on torch's own processor.
+    words, patches : optional
+        How many words, for trying it out.
     """
-    place = device.removeprefix("torch:")
-    try:
-        torch = torch_for(place, "gpu words")
-    except FeatbenchError as error:
-        print(f"Skipped: {error}")
-        return
-    name = torch.cuda.get_device_name() if place == "cuda" else "torch on the processor"
-    print(
-        f"{name}, torch {torch.__version__}, CUDA {torch.version.cuda}, {_driver(torch)}, float32, TF32 off"
-    )
-    found = Cifar10(root=folder, max_train=most, max_test=max(most // 5, 1), download=False).load()
-    train, test = np.asarray(found.train.images[:]), np.asarray(found.test.images[:])
+    import torch
+
+    device = place if place == "cuda" else f"torch:{place}"
+    train, test = (np.asarray(part.images[:]) for part in (data.train, data.test))
     with full_precision(torch, place):
-        yield _kmeans(torch, place, train, words[0])
         for n_words in words:
             bag = BagOfVisualWords(
                 recipe="coates_ng", codebook={"words": n_words}, samples=8 * len(train)
             ).fit(train)
-            yield _features(torch, device, f"coates_ng, {n_words:,} words", bag, train)[0]
+            yield asdict(_features(torch, device, f"coates_ng, {n_words:,} words", bag, train)[0])
         bag = BagOfVisualWords(recipe="patches", codebook={"words": patches}).fit(train)
         row, X_train = _features(torch, device, f"patches, {patches:,} words", bag, train)
-        yield row
+        yield asdict(row)
         start = time.perf_counter()
         X_test = features(test, bag._fitted(), X_train.shape[1], device)
         accuracy, penalty = _least_squares(
-            torch, place, (X_train, found.train.labels), (X_test, found.test.labels)
+            torch, place, (X_train, data.train.labels), (X_test, data.test.labels)
         )
-        seconds = time.perf_counter() - start
-        print(
-            f"patches: least squares {accuracy:.2%} of {len(test):,} test images, penalty {penalty:g}, {seconds:.0f} s"
-        )
-        del X_train, X_test
-        gpu_patches.tell(found, device, patches)
-
-
-def _driver(torch: Any) -> str:
-    if not torch.cuda.is_available():
-        return "no GPU"
-    try:
-        query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-        return (
-            "driver "
-            + subprocess.run(query, capture_output=True, text=True, check=True).stdout.splitlines()[0]
-        )
-    except (OSError, subprocess.CalledProcessError, IndexError):
-        return "driver unknown"
+        yield {
+            "work": "patches: least squares", "accuracy": accuracy, "images": len(test), "penalty": penalty,
+            "seconds": time.perf_counter() - start,
+        }  # fmt: skip
 
 
 def _timed(torch: Any, place: str, work: Callable[[], Any]) -> tuple[float, Any]:
@@ -145,13 +115,13 @@ def _bare(torch: Any, place: str, parts: Parts) -> float:
     return _timed(torch, place, lambda: X @ words)[0] / 64
 
 
-def _kmeans(torch: Any, place: str, images: ImageArray, n_words: int) -> Row:
+def kmeans(torch: Any, place: str, images: ImageArray, n_words: int, samples: int = SAMPLES) -> Row:
     """Measure our k-means on the processor beside plain Lloyd iterations of torch on the device."""
     bag = BagOfVisualWords(recipe="coates_ng", codebook={"name": "random_patches", "words": n_words}).fit(
         images[:2000]
     )
     parts = bag._fitted()
-    X = parts.descriptor.describe(images[:1000], parts.sampling.places(images[:1000], 0))[:_SAMPLES]
+    X = parts.descriptor.describe(images[:1000], parts.sampling.places(images[:1000], 0))[:samples]
     for step in parts.normalization:
         X = step.transform(X)
     start = time.perf_counter()
