@@ -186,8 +186,9 @@ def test_parts_of_visual_words_are_listed_and_told(home: Path) -> None:
 
 def test_schema_and_env(home: Path) -> None:
     assert json.loads(featbench("schema", cwd=home).stdout)["title"] == "featbench experiment"
-    done = featbench("env", cwd=home)
-    assert "versions: numpy" in done.stdout
+    done = featbench("env", "--measure", cwd=home)
+    for told in ("versions: numpy", "peak: product", "peak: copy", "instrument: clock"):
+        assert told in done.stdout
 
 
 def test_init_copies_and_keeps(tmp_path: Path) -> None:
