@@ -20,7 +20,7 @@ __all__ = ["code_fingerprint", "cpu", "describe", "opencv_conflict", "source_fin
 
 _RECORDED = (
     "numpy", "scipy", "scikit-learn", "scikit-image", "opencv-python-headless", "Pillow", "numba", "pandas",
-    "torch",
+    "torch", "torchvision", "timm", "onnxruntime",
 )  # fmt: skip
 _OPENCV = (
     "opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless",

@@ -170,7 +170,7 @@ def test_squeezenet_knows_its_tensors(squeezenet, rng):
 
 
 @pytest.mark.data
-@pytest.mark.long
+@pytest.mark.slow
 def test_squeezenet_before_a_softmax_on_caltech(squeezenet, caltech_root, tmp_path):
     """The issue's figure: at least 96 % in the mean of five outer folds."""
     overrides = [f"dataset.root={caltech_root}", f"extractor.model={squeezenet}", "timing.repeats=1"]
