@@ -14,6 +14,7 @@ from featbench.config.described import read_cell
 from featbench.errors import ConfigError, Shown, must_be
 from featbench.progress import Progress
 from featbench.report.comparison import exact_test, machine_of, verdict_of
+from featbench.report.summary import Line
 from featbench.runner import run
 from featbench.store import Store, read_json
 from featbench.types import AnyArray
@@ -193,7 +194,7 @@ def differences(
     yield from _of_predictions(before, after, arrays_before, arrays_after)
     machines = [machine_of(record.get("environment") or {}) for record in (before, after)]
     if machines[0] == machines[1]:
-        yield from _of_times(before.get("phases") or {}, after.get("phases") or {})
+        yield from _of_times(before, after)
 
 
 def _of_making(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
@@ -256,10 +257,14 @@ def _of_predictions(
 
 
 def _of_times(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
-    """Yield phases of which every sample is slower, or faster, than every one before, and the median by a tenth."""
-    for name in (name for name in before if name in after):
-        old, new = before[name], after[name]
-        if new.get("cached"):
+    """Yield phases of which every sample is slower, or faster, than every one before, and the median by a tenth.
+
+    Warm-ups are left out, and phases that either run tells were not those of a machine at rest.
+    """
+    then, now = before.get("phases") or {}, after.get("phases") or {}
+    for name in (name for name in then if name in now and not name.startswith("warmup")):
+        old, new = then[name], now[name]
+        if any(Line("", (record,)).unsteady(name) for record in (before, after)):
             continue
         apart = max(old["samples"]) < min(new["samples"]) or max(new["samples"]) < min(old["samples"])
         if apart and abs(new["seconds"] / old["seconds"] - 1) > _NOISE:
