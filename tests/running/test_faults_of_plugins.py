@@ -192,3 +192,15 @@ def test_several_jobs_at_once_are_no_measurement_apart(site: Path, tmp_path: Pat
     done, _ = featbench(site, tmp_path, plan(site, executor={"name": "local", "jobs": 2}), "--timeout", "60")
     assert done.returncode == 2
     assert "Leave out --jobs" in done.stderr
+
+
+def test_a_run_may_end_at_a_failure_and_try_it_again(site: Path, tmp_path: Path) -> None:
+    done, records = featbench(site, tmp_path, plan(site, "raise"), "--fail-fast")
+    assert done.returncode == 1
+    assert records[named("raise")]["status"] == "failed"
+    assert "raw" not in records
+    assert "1 row of the run not there yet" in (tmp_path / "out" / "results.md").read_text()
+    done, records = featbench(site, tmp_path, plan(site, "raise"), "--retry-failed", MENDED="1")
+    assert done.returncode == 0
+    assert {record["status"] for record in records.values()} == {"ok"}
+    assert len(records) == 4
