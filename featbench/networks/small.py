@@ -17,7 +17,8 @@ _WIDTHS = (32, 64, 128)
 class Small(nn.Sequential):
     """Three convolutions, each followed by max pooling, batch norm and ReLU; one more; a linear classifier.
 
-    242,474 weights for three channels and ten classes. Pooling comes before batch norm, which then has a quarter of the work.
+    242,474 weights for three channels and ten classes.
+    Pooling comes before batch norm, which then has a quarter of the work.
 
     Parameters
     ----------
