@@ -97,7 +97,7 @@ class Probe:
         search = tried, preprocess, cell.strategy, cell.seed
 
         def learn(n: int) -> None:
-            few = nested_rows(y, of_rows, n, self._seed)
+            few = nested_rows(y, None, n, self._seed)
             folds = make_folds(y[few], None if of_rows is None else of_rows[few], selection, self._seed)
             outcome = select(clone(classifier), X[few], y[few], folds, *search)
             prepared = clone(preprocess).fit_transform(X[few])
@@ -115,7 +115,8 @@ class Probe:
         return Cost(seconds + learning.at(n_train) + n_test * each, told("a probe", learning))
 
     def _drawn(self, n: int) -> Indices:
-        return nested_rows(self._labels, self._data.train.groups, n, self._seed)
+        # Of groups a part will do, which folds keep together; whole ones would be few.
+        return nested_rows(self._labels, None, n, self._seed)
 
     def _quiet(self, stage: Callable[[int], object], sizes: Sequence[int] = ()) -> PowerLaw:
         with warnings.catch_warnings():

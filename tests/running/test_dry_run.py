@@ -103,6 +103,15 @@ def test_a_row_that_no_record_knows_is_probed_and_its_extractor_is_not(made: Pat
     assert row.row.source == "a probe of 200 and 800 images"
 
 
+def test_images_that_come_in_groups_are_probed(tmp_path: Path) -> None:
+    """Whole groups would be too few for folds in a small sample."""
+    photos = plan(dataset="photos", extractors=["hue"], classifiers=[{"name": "softmax", "reg": 1.0}])
+    (row,) = dry_run(photos, output=tmp_path, filters=["extractor=hue"])[2:]
+    assert row.note == ""
+    assert row.row is not None
+    assert row.row.source == "a probe of 200 and 800 images"
+
+
 def test_a_row_that_failed_is_missing(made: Path, tmp_path: Path) -> None:
     store = Store(tmp_path)
     for record in map(Store(made).read_cell, Store(made).cell_ids()):
