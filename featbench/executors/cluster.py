@@ -42,11 +42,12 @@ class Cluster(Elsewhere):
             import distributed
         except ImportError as error:
             raise MissingExtraError("executor: dask", "distributed", "dask") from error
-        self.asked, self.dask = asked, distributed
+        self.asked = asked
+        self.dask: Any = distributed  # not all of it is typed
         self.here = made_by()
         self.asked_already: dict[str, list[str]] = {}
         try:
-            self.client = distributed.Client(asked.address, timeout=asked.wait_s, set_as_default=False)
+            self.client = self.dask.Client(asked.address, timeout=asked.wait_s, set_as_default=False)
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             remedy = "Start one with 'dask scheduler' and give its address."
             raise ConfigError(f"{asked.address}: no scheduler answers ({error}). {remedy}") from error

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_executors import grid, same
+from test_executors import GRID, grid, same
 
+from featbench.cache import Cache
 from featbench.errors import ConfigError
 from featbench.runner import run
 from featbench.store import Store
@@ -45,10 +46,11 @@ class Cluster:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.address = f"tcp://127.0.0.1:{self.port}"
+        self.cache = folder / "cache"
         self.processes: list[subprocess.Popen[bytes]] = []
         self.start("dask scheduler")
 
-    def start(self, command: str, path: Path | None = None, **environment: str) -> subprocess.Popen[bytes]:
+    def start(self, command: str, path: Path | None = None) -> subprocess.Popen[bytes]:
         python_path = os.pathsep.join(str(p) for p in (path or self.repository, self.repository))
         log = self.folder / f"log{len(self.processes)}.txt"
         with log.open("wb") as output:
@@ -58,7 +60,7 @@ class Cluster:
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
                 start_new_session=True,
-                env={**os.environ, "PYTHONPATH": python_path, **environment},
+                env={**os.environ, "PYTHONPATH": python_path, "FEATBENCH_CACHE": str(self.cache)},
             )
         self.processes.append(process)
         return process
@@ -109,6 +111,18 @@ def test_a_cluster_makes_the_same_rows(cluster: Cluster, serial: Any, tmp_path: 
     assert len(Store(tmp_path).openings()) == len(made.records)
 
 
+@pytest.mark.long
+def test_features_stay_in_a_cache_that_all_see(cluster: Cluster, serial: Any, tmp_path: Path) -> None:
+    """What workers have made is found here; in the test above each side had a cache of its own."""
+    made = run(grid(executor=cluster.asked()), output=tmp_path / "there", cache=cluster.cache)
+    n_entries = len(Cache(cluster.cache).entries())
+    here = run(grid(ensembles=None), output=tmp_path / "here", cache=cluster.cache)
+    assert all(r["cache"]["hit"] for r in here.records if r["extractor"])
+    assert len(Cache(cluster.cache).entries()) == n_entries == len(GRID["extractors"])
+    same(serial, made)
+
+
+@pytest.mark.long
 def test_a_worker_of_other_code_is_not_used_and_a_killed_one_loses_nothing(
     cluster: Cluster, serial: Any, tmp_path: Path
 ) -> None:
@@ -148,7 +162,7 @@ def kill_when_busy(cluster: Cluster, victim: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
 
 
-def test_workers_of_other_code_alone_end_the_run(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_cluster_without_workers_ends_the_run(cluster: Cluster, tmp_path: Path) -> None:
     alone = Cluster(cluster.repository, tmp_path)
     try:
         with pytest.raises(ConfigError, match="no worker can be used: none is there"):
