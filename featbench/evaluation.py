@@ -54,7 +54,7 @@ class Evaluated:
     record : dict
         In JSON's types.
     arrays : dict of str to ndarray
-        ``predictions`` and ``truth`` of the test images.
+        ``predictions`` and ``truth`` of the test images, and ``groups`` where they come in groups.
     """
 
     record: dict[str, Any]
@@ -229,7 +229,9 @@ def judge(prediction: Prediction, data: SealedDataset, enter: Callable[[], None]
         "scores": scores,
         "top5_accuracy": among,
     }
-    return Evaluated(record, {"predictions": predictions, "truth": truth})
+    # Which images belong together: rows are compared by it later on.
+    groups = {} if data.test_groups is None else {"groups": data.test_groups}
+    return Evaluated(record, {"predictions": predictions, "truth": truth, **groups})
 
 
 def train_sample(n: int, seed: int) -> Indices:

@@ -13,9 +13,10 @@ from featbench.config import Cell, Ensemble, EnsembleCell, Experiment, Timing
 from featbench.config.described import read_cell
 from featbench.errors import ConfigError, Shown, must_be
 from featbench.progress import Progress
-from featbench.report.comparison import exact_test, machine_of, verdict_of
+from featbench.report.comparison import machine_of
 from featbench.report.summary import Line
 from featbench.runner import run
+from featbench.stats import mcnemar, verdict_of
 from featbench.store import Store, read_json
 from featbench.types import AnyArray
 
@@ -252,7 +253,7 @@ def _of_predictions(
     if changed:
         methods = {(record.get("scores") or {}).get("interval") for record in (before, after)}
         judged = len(truth) > 0 and methods == {"wilson"}
-        told = f", its accuracy {verdict_of(exact_test(old == truth, new == truth))}" if judged else ""
+        told = f", its accuracy {verdict_of(mcnemar(old == truth, new == truth))}" if judged else ""
         yield Difference("predictions", f"{len(old):,}", f"{changed:,} others{told}", of_result=True)
 
 

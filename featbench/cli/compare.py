@@ -148,6 +148,7 @@ def _as_json(comparison: Comparison, *, across_machines: bool) -> dict[str, Any]
                 "machines": {"a": pair.machines[0], "b": pair.machines[1]},
                 "p_value": pair.p_value,
                 "chance": pair.chance or None,
+                "test": pair.test.method if pair.test else None,
                 **{column: dict(zip("ab", pair.figures(column), strict=True)) for column in columns},
             }
         )

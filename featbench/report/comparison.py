@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from featbench.errors import ConfigError
+from featbench.report.right import compared, right_of
 from featbench.report.summary import Line, Summary, summarize_run
 from featbench.results import to_row
+from featbench.stats import PairedTest, verdict_of
 from featbench.store import Store
-from featbench.types import AnyArray
 
-__all__ = ["LEVEL", "Comparison", "Pair", "compare_runs", "exact_test", "machine_of", "verdict_of"]
-
-LEVEL = 0.05  # what the exact test calls beyond chance, two-sided, of each row by itself
+__all__ = ["Comparison", "Pair", "compare_runs", "machine_of"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,8 @@ class Pair:
         Whether both finished the same splits and seeds, of the same images.
     machines : tuple of str
         The machine, or machines, of either.
-    p_value : float or None
-        Of `exact_test` on the test images; None where it cannot be made.
+    test : PairedTest or None
+        On the test images, of this row by itself; None where it cannot be made.
     """
 
     dataset: str
@@ -42,7 +41,12 @@ class Pair:
     second: Line
     same_images: bool
     machines: tuple[str, str]
-    p_value: float | None
+    test: PairedTest | None
+
+    @property
+    def p_value(self) -> float | None:
+        """Of the test."""
+        return None if self.test is None else self.test.p_value
 
     @property
     def same_machine(self) -> bool:
@@ -52,9 +56,7 @@ class Pair:
     @property
     def chance(self) -> str:
         """``beyond chance`` or ``within chance``; empty where that was not tested."""
-        if self.p_value is None:
-            return ""
-        return verdict_of(self.p_value)
+        return "" if self.test is None else verdict_of(self.test.p_value)
 
     def figures(self, column: str) -> tuple[float | None, float | None]:
         """Return a column of the results in either run, as a mean over splits and seeds.
@@ -118,42 +120,10 @@ def compare_runs(first: Store, second: Store) -> Comparison:
         whole = bool(cells) and all(len(line.done) == len(cells) for line in lines)
         same = whole and all(a["data"].get("fingerprint") == b["data"].get("fingerprint") for a, b in cells)
         machines = tuple(_machines(line, known) for line, known in zip(lines, fallback, strict=True))
-        p_value = _p_value(first, second, cells) if same else None
-        pairs.append(Pair(dataset, label, *lines, same, (machines[0], machines[1]), p_value))
+        test = _test(first, second, cells) if same else None
+        pairs.append(Pair(dataset, label, *lines, same, (machines[0], machines[1]), test))
     only = tuple(key for key in ours if key not in theirs), tuple(key for key in theirs if key not in ours)
     return Comparison(tuple(pairs), only)
-
-
-def exact_test(first: AnyArray, second: AnyArray) -> float:
-    """Return the p-value of the exact sign test of two pipelines on the same images, two-sided.
-
-    With one answer an image this is McNemar's exact test. With several, of as many seeds, an image counts for the
-    pipeline that is right more often on it: images are drawn independently of each other, seeds on one image are not.
-
-    Parameters
-    ----------
-    first, second : ndarray, (n,)
-        How often each pipeline is right on each image.
-
-    Returns
-    -------
-    float
-        1 where neither is better on any image.
-
-    References
-    ----------
-    Q. McNemar, Note on the sampling error of the difference between correlated proportions or percentages,
-    Psychometrika 12, 1947, 153-157. doi:10.1007/BF02295996
-    """
-    from scipy.stats import binomtest
-
-    better, worse = int((second > first).sum()), int((second < first).sum())
-    return float(binomtest(better, better + worse, 0.5).pvalue) if better + worse else 1.0
-
-
-def verdict_of(p_value: float) -> str:
-    """Return what is said of a difference: whether the test calls it more than chance."""
-    return "beyond chance" if p_value < LEVEL else "within chance"
 
 
 def machine_of(environment: Mapping[str, Any]) -> str:
@@ -187,25 +157,14 @@ def _mean(line: Line, column: str) -> float | None:
     return float(np.mean(numbers)) if numbers else None
 
 
-def _p_value(
+def _test(
     first: Store, second: Store, cells: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]
-) -> float | None:
-    """Test the stored predictions; None where images are not independent, or no predictions are there."""
-    if any(r.get("scores", {}).get("interval") != "wilson" for pair in cells for r in pair):
-        return None  # images come in groups, or were not judged
-    by_images: dict[bytes, list[tuple[AnyArray, AnyArray]]] = {}
-    seeds = {a["seed"] for a, _ in cells}
-    for a, b in cells:
-        arrays = first.read_arrays(a), second.read_arrays(b)
-        if any("predictions" not in held or "truth" not in held for held in arrays):
-            return None
-        truth = arrays[0]["truth"]
-        if not np.array_equal(truth, arrays[1]["truth"]):
-            return None
-        right = [held["predictions"] == truth for held in arrays]
-        images = f"{a['data'].get('fingerprint')} {a['split']}".encode()
-        by_images.setdefault(images, []).append((right[0], right[1]))
-    if len(seeds) > 1 and len(by_images) > 1:
-        return None  # seeds drew other splits: an image stands at another place in each, and counts twice
-    counts = [[np.sum(side, axis=0) for side in zip(*group, strict=True)] for group in by_images.values()]
-    return exact_test(*(np.concatenate(side) for side in zip(*counts, strict=True)))
+) -> PairedTest | None:
+    """Test the stored predictions; None where that cannot be done."""
+    sides = [
+        right_of(store, side) for store, side in zip((first, second), zip(*cells, strict=True), strict=True)
+    ]
+    ours, theirs = sides
+    if ours is None or theirs is None or not ours.same_images(theirs):
+        return None
+    return compared(ours, theirs)

@@ -8,12 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.stats import binom
 
 from featbench.errors import ConfigError
-from featbench.report.comparison import Comparison, compare_runs, exact_test
+from featbench.report.comparison import Comparison, compare_runs
 from featbench.report.gates import failures, metrics, parse_gates
 from featbench.store import Store
 
@@ -29,18 +26,6 @@ def compared(tmp_path: Path, ours: Any, theirs: Any) -> Comparison:
     return compare_runs(Store(a), Store(b))
 
 
-@given(better=st.integers(0, 40), worse=st.integers(0, 40))
-@settings(deadline=None)
-def test_the_exact_test_is_the_binomial_s(better: int, worse: int) -> None:
-    """Two-sided: twice the smaller tail of a fair coin, 1 at the most."""
-    first = np.repeat([0, 1, 1], [better, worse, 7])
-    second = np.repeat([1, 0, 1], [better, worse, 7])
-    n = better + worse
-    tail = binom.cdf(min(better, worse), n, 0.5) if n else 1.0
-    assert exact_test(first, second) == pytest.approx(min(1.0, 2 * tail), rel=1e-9)
-    assert exact_test(first, second) == exact_test(second, first)
-
-
 @pytest.mark.parametrize(
     ("right", "chance"), [(0.6, "within chance"), (0.62, "within chance"), (0.7, "beyond chance")]
 )
@@ -52,7 +37,23 @@ def test_what_is_beyond_chance(tmp_path: Path, right: float, chance: str) -> Non
         assert pair.p_value == pytest.approx(2 / 2**4)
 
 
-def test_grouped_images_and_other_images_are_not_tested(tmp_path: Path) -> None:
+def test_grouped_images_are_tested_by_their_groups(tmp_path: Path) -> None:
+    """Twenty new hits of 200 are those of 20 images, or of two of twenty groups."""
+    (record, arrays), (other, others) = cell("hog → svm"), cell("hog → svm", 0.7)
+    scores = {**record["scores"], "interval": "cluster bootstrap"}
+    groups = {"groups": np.arange(200) // 10}
+    (pair,) = compared(
+        tmp_path,
+        ({**record, "scores": scores}, arrays | groups),
+        ({**other, "scores": scores}, others | groups),
+    ).pairs
+    assert pair.test is not None
+    assert pair.test.method == "cluster bootstrap"
+    assert pair.chance == "within chance"
+    assert pair.test.p_value > 1000 * 2 / 2**20
+
+
+def test_grouped_images_without_their_groups_and_other_images_are_not_tested(tmp_path: Path) -> None:
     record, arrays = cell("hog → svm")
     grouped = {**record, "scores": {**record["scores"], "interval": "cluster bootstrap"}}
     (pair,) = compared(tmp_path / "1", (grouped, arrays), cell("hog → svm", 0.9)).pairs
