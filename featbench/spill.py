@@ -96,8 +96,9 @@ def transform_all(
     parts = None if maker is None else maker(extractor, batches)
     fits = n * d * dtype.itemsize <= memory_for_features()
     if fits and parts is None:
-        made = [extractor.transform(images) for images in batches]
-        return made[0] if len(made) == 1 else np.concatenate(made)
+        if len(batches) == 1:
+            return extractor.transform(batches[0])
+        parts = _wholes(extractor, batches)
     rows = np.empty((n, d), dtype) if fits else None
     if rows is None and file is not None:
         rows = _named((n, d), dtype, file)
@@ -106,6 +107,13 @@ def transform_all(
     for start, part in parts or _parts(extractor, batches):
         rows[start : start + len(part)] = part
     return rows
+
+
+def _wholes(extractor: Extractor, batches: Sequence[ImageBatch]) -> Parts:
+    start = 0
+    for images in batches:
+        yield start, extractor.transform(images)
+        start += len(images)
 
 
 def _parts(extractor: Extractor, batches: Sequence[ImageBatch]) -> Parts:

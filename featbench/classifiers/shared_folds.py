@@ -64,5 +64,8 @@ class SharedFolds:
             return None
         rows = X[self.order]
         if preprocess is not None:
-            rows = clone(preprocess).fit_transform(rows)
+            own = clone(preprocess)
+            if "copy" in own.get_params():
+                own.set_params(copy=False)  # the ordered rows are a copy already
+            rows = own.fit_transform(rows)
         return rows, not same and preprocess.with_std

@@ -42,6 +42,7 @@ MOST_DIFFERENCE = 12  # mean absolute, 0 to 255
 MOST_OF_DEVIATION = 1 / 3
 
 _CHUNK = 1024
+_KNOWN = 16 * 1024  # training images whose thumbnails are in memory together, 13 MB
 # About ten seconds of one core; beyond, a sample of the test images is compared, and said to be one.
 _MOST_PAIRS = 10**10
 
@@ -115,12 +116,24 @@ def near_duplicates(images: ImageBatch, others: ImageBatch) -> NDArray[np.bool_]
     -------
     ndarray of bool, (n,)
     """
-    thumbnails, known = _thumbnails(images), _thumbnails(others)
-    hashes, known_hashes = difference_hashes(thumbnails), difference_hashes(known)
+    thumbnails = _thumbnails(images)
+    hashes = difference_hashes(thumbnails)
     deviation = thumbnails.std(axis=(1, 2)).mean(axis=1)
     n_values = SIDE * SIDE * thumbnails.shape[3]
     limits = (np.minimum(MOST_DIFFERENCE, deviation * MOST_OF_DEVIATION) * n_values).astype(np.int64)
-    flat, known_flat = (batch.reshape(len(batch), n_values) for batch in (thumbnails, known))
+    flat = thumbnails.reshape(len(thumbnails), n_values)
+    found = np.zeros(len(flat), dtype=np.bool_)
+    for chunk in chunks(others, _KNOWN):
+        known = _thumbnails(chunk)
+        known_hashes, known_flat = difference_hashes(known), known.reshape(len(known), n_values)
+        open_ = np.flatnonzero(~found)
+        found[open_] = _among(hashes[open_], flat[open_], limits[open_], known_hashes, known_flat)
+    return found
+
+
+def _among(
+    hashes: AnyArray, flat: AnyArray, limits: AnyArray, known_hashes: AnyArray, known_flat: AnyArray
+) -> NDArray[np.bool_]:
     found = np.zeros(len(flat), dtype=np.bool_)
 
     def work(start: int, stop: int) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 
 from featbench.datasets.labelling import natural_key
 from featbench.datasets.splitting import split
-from featbench.errors import DataError, Shown, must_be
+from featbench.datasets.stored import stored_images
+from featbench.errors import DataError, InputError, Shown, must_be
 from featbench.images import check_images
 from featbench.imagesets import Dataset, DatasetLoader, ImageSet
 from featbench.parameters import Bounds
@@ -21,10 +22,13 @@ __all__ = ["Npz"]
 
 _SPLIT = {"x_train", "y_train", "x_test", "y_test"}
 _WHOLE = {"images", "labels"}
-_OPTIONAL = {"groups", "groups_train", "groups_test", "classes"}
+_KNOWN = _SPLIT | _WHOLE | {"groups", "groups_train", "groups_test", "classes"}
+_IMAGES = {"x_train", "x_test", "images"}
 
 # What the archive may unpack to; a few kilobytes of zeros could otherwise fill any memory.
 MAX_BYTES = 32 * 2**30
+
+_MAPPED = 64 << 20  # bytes of an uncompressed array of images from which on it stays on the disk
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -35,6 +39,9 @@ class Npz(DatasetLoader):
     ``images`` and ``labels`` (and ``groups``), which are split. Images are ``uint8 (n, h, w, 3)`` RGB or
     ``(n, h, w)`` grey. Labels are integers or text; an optional ``classes`` names integer labels, which
     then count from 0. Groups are integers or text, equal where images belong together.
+
+    Images that stand in the archive uncompressed, as `numpy.savez` writes them, and take 64 MiB or more, are read where
+    they are used, so that an archive may be larger than memory.
 
     Parameters
     ----------
@@ -78,7 +85,7 @@ class Npz(DatasetLoader):
         )
 
 
-def _read(path: Path) -> dict[str, AnyArray]:
+def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         remedy = "Correct the path; a relative one starts at the working folder."
         raise DataError(must_be("npz", "path", "an existing .npz file", str(path), remedy))
@@ -94,8 +101,10 @@ def _read(path: Path) -> dict[str, AnyArray]:
         with np.load(path, allow_pickle=False) as archive:
             names = set(archive.files)
             _check_names(names, str(path))
-            return {name: archive[name] for name in names & (_SPLIT | _WHOLE | _OPTIONAL)}
-    except DataError:
+            mapped = {name: stored_images(path, name, _MAPPED) for name in names & _IMAGES}
+            read = {name: archive[name] for name in names & _KNOWN if mapped.get(name) is None}
+            return read | {name: images for name, images in mapped.items() if images is not None}
+    except (DataError, InputError):
         raise
     except Exception as error:  # a damaged archive fails in as many ways as it has bytes
         reason = str(error)
@@ -118,11 +127,12 @@ def _check_names(names: set[str], where: str) -> None:
 
 
 def _part(
-    arrays: dict[str, AnyArray], x: str, y: str, group: str, where: str
+    arrays: dict[str, Any], x: str, y: str, group: str, where: str
 ) -> tuple[Any, AnyArray, AnyArray | None]:
     """Return images, labels and groups of one part, checked each for itself and against each other."""
-    if np.issubdtype(arrays[x].dtype, np.floating) and np.isnan(arrays[x]).any():
-        rows = np.flatnonzero(np.isnan(arrays[x]).reshape(len(arrays[x]), -1).any(axis=1))
+    images = arrays[x]
+    if isinstance(images, np.ndarray) and images.dtype.kind == "f" and np.isnan(images).any():
+        rows = np.flatnonzero(np.isnan(images).reshape(len(images), -1).any(axis=1))
         remedy = "Mend or drop them, then save uint8 pixels, 0 to 255."
         got = Shown(f"NaN in {len(rows)} images, the first of them number {rows[0]}")
         raise DataError(must_be(where, x, "free of NaN", got, remedy))

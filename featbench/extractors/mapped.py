@@ -147,7 +147,7 @@ class Mapped(NamedParts, Extractor):
         self.extractor_: Extractor = clone(extractor).fit(images, y)
 
         def rows(most: int) -> FeatureMatrix:
-            return np.asarray(self.extractor_.transform(_sample(images, most)))
+            return _features(self.extractor_, images, most)
 
         fitted = fit_in_turn([step for _, step in maps], self.extractor_.n_features_out_, rows)
         self.maps_: list[tuple[str, FeatureMap]] = [
@@ -168,9 +168,14 @@ class Mapped(NamedParts, Extractor):
         return features
 
 
-def _sample(images: ImageBatch | list[ImageArray], most: int) -> ImageBatch | list[ImageArray]:
-    """Return all images, or `most` of them, evenly spaced in their order."""
+def _features(extractor: Extractor, images: ImageBatch | list[ImageArray], most: int) -> FeatureMatrix:
+    """Return the features of all images, or of `most` of them, evenly spaced in their order."""
     if len(images) <= most:
-        return images
+        return np.asarray(extractor.transform(images))
     chosen = np.linspace(0, len(images) - 1, most).astype(np.int64)
-    return [images[i] for i in chosen] if isinstance(images, list) else take(images, chosen)
+    rows = np.empty((most, extractor.n_features_out_), dtype=extractor.feature_dtype)
+    for start in range(0, most, _CHUNK):  # so that no copy of all the chosen images is made
+        part = chosen[start : start + _CHUNK]
+        some = [images[i] for i in part] if isinstance(images, list) else take(images, part)
+        rows[start : start + len(part)] = extractor.transform(some)
+    return rows

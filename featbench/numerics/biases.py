@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -16,15 +15,15 @@ _GRADIENT = 1e-10  # of the mean loss: below it, a better bias gains less than r
 
 
 def best_bias(
-    scores: Float64Array, losses: Callable[[Float64Array], tuple[Any, Float64Array]], curvature: float
+    n_classes: int, losses: Callable[[Float64Array], tuple[float, Float64Array]], curvature: float
 ) -> Float64Array:
-    """Return what to add to each class's scores so that the summed loss is smallest.
+    """Return what to add to each class's scores so that the mean loss is smallest.
 
     Parameters
     ----------
-    scores : ndarray of float64, (n_classes, n)
+    n_classes : int
     losses : callable
-        ``scores -> (summed loss, gradient)``.
+        ``what is added, (n_classes,) -> (mean loss, its derivatives)``.
     curvature : float
         About the mean second derivative with respect to one score.
 
@@ -32,11 +31,10 @@ def best_bias(
     -------
     ndarray of float64, (n_classes,)
     """
-    n_classes, n = scores.shape
 
     def evaluate(points: Float64Array, numbers: list[int]) -> tuple[Float64Array, Float64Array]:  # noqa: ARG001
-        summed, derivatives = losses(scores + points[0][:, None])
-        return np.array([float(summed) / n]), derivatives.sum(axis=-1)[None] / n
+        mean, derivatives = losses(points[0])
+        return np.array([mean]), derivatives[None]
 
     search = lbfgs(
         np.zeros(n_classes),

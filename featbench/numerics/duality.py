@@ -12,6 +12,7 @@ and no bias have an objective below::
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -182,9 +183,8 @@ def _balanced_multipliers(
     """Return multipliers at the best bias, whose derivatives add up to 0 for every class."""
     if rounded is None:
         curvature = loss.curvature(len(scores))
-        scores = (
-            scores + best_bias(scores, lambda s: loss.value_and_gradient(s, y, weights), curvature)[:, None]
-        )
+        mean_loss = _means(scores, lambda s: loss.value_and_gradient(s, y, weights))
+        scores = scores + best_bias(len(scores), mean_loss, curvature)[:, None]
         q = np.abs(loss.value_and_gradient(scores, y)[1])
         if loss.paired:
             q[y, np.arange(len(y))] = 0
@@ -196,8 +196,20 @@ def _balanced_multipliers(
         summed, gradient = hinge.smoothed(s[None], y, before, width, weights)
         return summed[0], gradient[0]
 
-    scores = scores + best_bias(scores, smoothed, 0.1 / rounded.width)[:, None]
+    scores = scores + best_bias(len(scores), _means(scores, smoothed), 0.1 / rounded.width)[:, None]
     return balanced(hinge.step(hinge.margins(scores[None], y), y, before, width)[0], y, loss, weights)
+
+
+def _means(
+    scores: Float64Array, losses: Callable[[Float64Array], tuple[Any, Float64Array]]
+) -> Callable[[Float64Array], tuple[float, Float64Array]]:
+    """Return mean loss and derivatives as a function of what is added to each class's scores."""
+
+    def at(bias: Float64Array) -> tuple[float, Float64Array]:
+        summed, derivatives = losses(scores + bias[:, None])
+        return float(summed) / scores.shape[1], derivatives.mean(axis=-1)
+
+    return at
 
 
 def balanced(q: Float64Array, y: Labels, loss: Loss, weights: Float64Array | None = None) -> Float64Array:

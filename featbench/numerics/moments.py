@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from featbench.types import AnyArray, Float64Array
 __all__ = ["Preconditioner", "covariance"]
 
 _ROWS = 4096
+# Products of so many blocks of rows are in memory together: as many as take this, 16 at the least.
+_SUMMED_BYTES = 2**26
+_LEAST_BLOCKS = 16
 _WIDE = 1024  # columns from which on a block's product is work enough for the threads of BLAS
 _VAST = (
     8192  # columns from which on a float64 matrix, half a gigabyte, is more than a preconditioner is worth
@@ -58,15 +62,18 @@ def covariance(X: AnyArray, centre: AnyArray, weights: Float64Array | None = Non
             total += product(start)
         total /= len(X)
         return total
-    products = np.empty((len(starts), d, d), dtype=X.dtype)
+    together = max(_LEAST_BLOCKS, _SUMMED_BYTES // (d * d * X.dtype.itemsize))
+    products = np.empty((min(together, len(starts)), d, d), dtype=X.dtype)
 
-    def work(first: int, stop: int) -> None:
+    def work(begin: int, first: int, stop: int) -> None:
         for block in range(first, stop):
-            products[block] = product(starts[block])
+            products[block] = product(starts[begin + block])
 
     with serial_blas():
-        spread(work, len(starts))
-    products.sum(axis=0, dtype=np.float64, out=total)
+        for begin in range(0, len(starts), together):
+            n_blocks = min(together, len(starts) - begin)
+            spread(partial(work, begin), n_blocks)
+            total += products[:n_blocks].sum(axis=0, dtype=np.float64)
     total /= len(X)
     return total
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,6 +17,10 @@ __all__ = ["Objective", "RowLosses", "RowSums", "losses_of"]
 
 # Rows that one thread scores at a time: some hundred columns of scores stay in its cache.
 _ROWS = 1024
+
+# Derivatives by weight of so many blocks of rows are in memory together: as many as take this, 16 at the least.
+_SUMMED_BYTES = 2**26
+_LEAST_BLOCKS = 16
 
 RowLosses: TypeAlias = Callable[[AnyArray, slice, Any], tuple[Any, Any]]
 """``(scores (n_models, n_classes, rows), which rows, which models) -> (summed losses, gradient)``."""
@@ -134,11 +139,13 @@ class Objective:
         ]
         losses = np.empty((len(chunks), n_models))
         by_score = np.empty((len(chunks), columns), dtype=dtype)
-        by_weight = np.empty((len(chunks), columns, d), dtype=dtype)
+        together = max(_LEAST_BLOCKS, _SUMMED_BYTES // (columns * d * dtype.itemsize))
+        by_weight = np.empty((min(together, len(chunks)), columns, d), dtype=dtype)
+        summed = np.zeros((columns, d))
         ones = np.ones(_ROWS, dtype=dtype)
 
-        def work(first: int, stop: int) -> None:
-            for i in range(first, stop):
+        def work(begin: int, first: int, stop: int) -> None:
+            for i in range(begin + first, begin + stop):
                 rows = self._rows[chunks[i]]
                 # A step that is much too long may overflow; its value is not finite and it is refused.
                 with np.errstate(over="ignore", invalid="ignore"):
@@ -148,12 +155,15 @@ class Objective:
                     losses[i], gradient = self._losses(batch, chunks[i], which)
                     gradient = gradient.reshape(columns, -1)
                     np.matmul(gradient, ones[: len(rows)], out=by_score[i])
-                    np.matmul(gradient, rows, out=by_weight[i])
+                    np.matmul(gradient, rows, out=by_weight[i - begin])
 
-        spread(work, len(chunks))
+        for begin in range(0, len(chunks), together):
+            n_blocks = min(together, len(chunks) - begin)
+            spread(partial(work, begin), n_blocks)
+            summed += by_weight[:n_blocks].sum(axis=0, dtype=np.float64)
         shape = n_models, n_classes
         return RowSums(
             losses.sum(axis=0),
             by_score.sum(axis=0, dtype=np.float64).reshape(shape),
-            by_weight.sum(axis=0, dtype=np.float64).reshape(*shape, d),
+            summed.reshape(*shape, d),
         )

@@ -13,6 +13,7 @@ from featbench.types import AnyArray, Float64Array, Labels
 __all__ = ["Certificate", "certify", "scores_of"]
 
 _ROWS = 1024
+_KEPT = 2**25  # scores, 256 MB: more are computed anew each time that they are needed
 
 
 @dataclass(frozen=True)
@@ -64,19 +65,30 @@ def certify(
     -------
     Certificate
     """
-    n = len(X)
-    scores = scores_of(X, coef, intercept)
-    given = float(loss.value_and_gradient(scores, y, weights)[0]) / n
-    curvature = loss.curvature(len(coef))
-    scores += best_bias(scores, lambda s: loss.value_and_gradient(s, y, weights), curvature)[:, None]
-    best, derivatives = loss.value_and_gradient(scores, y, weights)
+    n, n_classes = len(X), len(coef)
+    kept = scores_of(X, coef, intercept) if n * n_classes <= _KEPT else None
+
+    def mean_loss(bias: Float64Array, by_weight: Float64Array | None = None) -> tuple[float, Float64Array]:
+        """Return the mean loss and its derivatives by the bias; add those by the weights to `by_weight`."""
+        total, by_class = 0.0, np.zeros(n_classes)
+        for start in range(0, n, _ROWS):
+            part = slice(start, start + _ROWS)
+            scores = scores_of(X[part], coef, intercept) if kept is None else kept[:, part]
+            counted = None if weights is None else weights[part]
+            summed, derivatives = loss.value_and_gradient(scores + bias[:, None], y[part], counted)
+            total += float(summed)
+            by_class += derivatives.sum(axis=1)
+            if by_weight is not None:
+                by_weight += derivatives @ X[part].astype(np.float64) / n
+        return total / n, by_class / n
+
+    given = mean_loss(np.zeros(n_classes))[0]
     gradient = reg * coef
-    for start in range(0, n, _ROWS):
-        part = slice(start, start + _ROWS)
-        gradient += derivatives[:, part] @ X[part].astype(np.float64) / n
+    bias = best_bias(n_classes, mean_loss, loss.curvature(n_classes))
+    best = mean_loss(bias, gradient)[0]
     objective = float(given + reg / 2 * np.vdot(coef, coef))
     squared = float(np.vdot(gradient, gradient))
-    above = max(0.0, given - float(best) / n) + squared / (2 * reg)
+    above = max(0.0, given - best) + squared / (2 * reg)
     return Certificate(objective, squared**0.5, min(1.0, above / objective))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer
@@ -102,3 +104,20 @@ def test_rows_that_selection_is_given_are_not_written(rng):
     folds = cross_validation()[:2]  # two are fitted fold by fold
     Softmax().fit_path(X, y, [{"reg": 1e-2}], folds, Standardize())
     np.testing.assert_array_equal(X, before)
+
+
+@pytest.mark.parametrize("preprocess", [Standardize(), Normalizer()], ids=repr)
+def test_prepared_rows_are_the_only_copy(preprocess, rng):
+    """Rows of 4.8 MB are put in order and prepared in place; those that were given stay as they are."""
+    y = np.arange(30_000) % 3
+    X = rng.normal(size=(30_000, 40)).astype(np.float32) + 1
+    before = X.copy()
+    part = np.arange(len(X)) % 4
+    shared = SharedFolds.of([Fold(np.flatnonzero(part != p), np.flatnonzero(part == p)) for p in range(4)], y)
+    tracemalloc.start()
+    prepared, _ = shared.prepare(X, preprocess)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(X, before)
+    np.testing.assert_array_equal(prepared, preprocess.fit_transform(X[shared.order]))
+    assert peak < 1.7 * X.nbytes

@@ -148,3 +148,13 @@ def test_on_cifar10_copies_are_found_as_the_module_says(first_batch):
     assert share_found(originals, "brighter") > 0.95
     assert 0.4 < share_found(originals, "shifted") < 0.6
     assert share_found(originals, "mirrored") < 0.02
+
+
+def test_training_images_are_looked_at_in_parts(crops, monkeypatch):
+    """The same copies are found, whichever part of the training images they are in."""
+    train, originals = crops[:60], crops[np.arange(5, 65, 3)]
+    test = np.stack([again(image, "resized") for image in originals])
+    at_once = near_duplicates(test, train)
+    assert 0 < at_once.sum() < len(test), "some originals are no training images"
+    monkeypatch.setattr(duplicates, "_KNOWN", 7)
+    np.testing.assert_array_equal(near_duplicates(test, train), at_once)

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from featbench.datasets import npz, open_dataset
+from featbench.datasets.stored import StoredImages, stored_images
+from featbench.datasets.summary import fingerprint
 from featbench.errors import DataError, InputError
 
 X = np.random.default_rng(0).integers(0, 256, (12, 6, 5, 3)).astype(np.uint8)
@@ -146,4 +148,50 @@ def test_an_archive_that_would_fill_the_memory(tmp_path, monkeypatch):
     content[at : at + 4] = (2**31).to_bytes(4, "little")
     path.write_bytes(content)
     with pytest.raises(DataError, match="the archive must be at most 1 GiB when unpacked; got 2 GiB"):
+        open_dataset("npz", {"path": str(path)})
+
+
+@pytest.mark.parametrize("images", [X, X[..., 0]], ids=["colour", "grey"])
+def test_stored_images_are_read_where_they_are_used(tmp_path, monkeypatch, images):
+    given = {"x_train": images[:8], "y_train": Y[:8], "x_test": images[8:], "y_test": Y[8:]}
+    whole = load(tmp_path, **given)
+    monkeypatch.setattr(npz, "_MAPPED", images[8:].nbytes + 200)  # with its header
+    np.savez(tmp_path / "stored.npz", **given)
+    mapped = open_dataset("npz", {"path": str(tmp_path / "stored.npz")})
+    assert isinstance(mapped.train.images, StoredImages)
+    assert isinstance(mapped.test.images, np.ndarray), "four images are few"
+    assert len(mapped.train.images) == 8
+    rows = np.array([6, 0, 0])
+    read = mapped.train.images.read(rows)
+    np.testing.assert_array_equal(read, images[rows])
+    assert read.flags.writeable, "a copy, which the file has nothing to do with"
+    assert fingerprint(mapped) == fingerprint(whole)
+    assert isinstance(load(tmp_path, **given).train.images, np.ndarray), "what is compressed is read whole"
+
+
+def test_a_split_of_stored_images_is_drawn_as_ever(tmp_path, monkeypatch):
+    whole = load(tmp_path, images=X, labels=Y)
+    monkeypatch.setattr(npz, "_MAPPED", 0)
+    np.savez(tmp_path / "stored.npz", images=X, labels=Y)
+    mapped = open_dataset("npz", {"path": str(tmp_path / "stored.npz")})
+    assert not isinstance(mapped.test.images, np.ndarray)
+    assert fingerprint(mapped) == fingerprint(whole)
+
+
+def test_what_is_not_stored_as_images_is_read_whole(tmp_path):
+    path = tmp_path / "set.npz"
+    np.savez(path, images=np.asfortranarray(X), labels=Y.astype(np.uint8), floats=X / 255)
+    for name in ("images", "floats", "nothing"):
+        assert stored_images(path, name, 0) is None
+    with pytest.raises(InputError, match="labels"):
+        stored_images(path, "labels", 0)
+
+
+def test_stored_images_of_a_header_that_promises_more_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(npz, "_MAPPED", 0)
+    path = tmp_path / "set.npz"
+    np.savez(path, images=X, labels=Y)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"'shape': (12, 6, 5, 3)", b"'shape': (11, 6, 5, 3)"))
+    with pytest.raises(DataError, match="must be a NumPy .npz file"):
         open_dataset("npz", {"path": str(path)})

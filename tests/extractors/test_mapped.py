@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import sklearn.decomposition
@@ -74,6 +76,21 @@ def test_maps_learn_from_a_sample_where_rows_are_too_many(rng, monkeypatch):
     chosen = np.linspace(0, 2499, 1200).astype(int)
     rows = HueHistogram(bins=3).fit(sizes).transform([sizes[i] for i in chosen])
     np.testing.assert_allclose(learned.mean_, rows.mean(axis=0), rtol=FLOAT32)
+
+
+def test_images_that_maps_learn_from_are_not_copied_as_a_whole(rng, monkeypatch):
+    """Of 20,000 images of 1 kB 10,000 are learned from; their rows are 640 kB, a copy of them would be 10 MB."""
+    monkeypatch.setattr("featbench.maps.in_turn._LEARNED_FROM", 16 * 10_000)
+    images = rng.integers(0, 256, (20_000, 32, 32), dtype=np.uint8)
+    mapped = Mapped(RawPixels(size=4), [PCA(components=2)])
+    tracemalloc.start()
+    mapped.fit(images)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    chosen = np.linspace(0, 19_999, 10_000).astype(int)
+    rows = RawPixels(size=4).fit(images).transform(images[chosen])
+    np.testing.assert_allclose(mapped.maps_[0][1].mean_, rows.mean(axis=0), rtol=FLOAT32)
+    assert peak < 8e6
 
 
 def test_where_no_map_learns_no_image_is_looked_at():

@@ -19,6 +19,15 @@ def test_covariance(dtype, rng):
     np.testing.assert_allclose(covariance(X, X.mean(axis=0)), expected, atol=1e-5 * np.abs(expected).max())
 
 
+def test_covariance_holds_the_products_of_few_blocks(rng, monkeypatch):
+    X = (rng.normal(size=(40_000, 60)) + 3).astype(np.float32)  # ten blocks, of 14 kB each
+    at_once = covariance(X, X.mean(axis=0))
+    monkeypatch.setattr(moments, "_SUMMED_BYTES", 0)
+    monkeypatch.setattr(moments, "_LEAST_BLOCKS", 3)
+    # The same sums of blocks, in float64 in another order.
+    np.testing.assert_allclose(covariance(X, X.mean(axis=0)), at_once, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("scale", [1e-15, 1.0, 1e15])
 def test_preconditioner_inverts_its_model(dtype, scale, rng):
