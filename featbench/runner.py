@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import featbench
 from featbench.blocks import Attempt, Split, attempt, features_of, plan
 from featbench.cache import Cache
-from featbench.config import Cell, EnsembleCell, Experiment, filtered, load_experiment
+from featbench.config import Cell, EnsembleCell, Experiment, claims_of, filtered, load_experiment
 from featbench.config.executor import Local, with_jobs
 from featbench.errors import ConfigError
 from featbench.evaluation import Evaluated, Prediction, identity, judge
@@ -190,6 +190,7 @@ def _started(
         "cells": [cell.cell_id for cell in cells],
         "filters": list(filters),
         "quick": experiment.quick,
+        "reproduces": claims_of(experiment, cells),
         "environment": environment,
     }
 

@@ -21,7 +21,7 @@ __all__ = ["notice", "print_error", "print_rows", "print_summary"]
 _MOST_NOTES = 8
 # Under so many columns of the terminal, columns of the table are left out, those that matter least first.
 _LEFT_OUT = {
-    130: {"chosen", "fit s", "dim", "peak MB", "train %"},
+    130: {"chosen", "fit s", "dim", "peak MB", "train %", "vs ★"},
     90: {"val %", "images/s"},
     60: {"train s"},
 }
@@ -76,14 +76,14 @@ def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: 
 
 def print_summary(summary: Summary) -> None:
     """Print each data set's table and verdict on standard output, the notes on standard error."""
-    from featbench.report.table import COLUMNS, caption, footnotes, verdict
+    from featbench.report.table import caption, columns_of, footnotes, verdict
 
     console = Console(highlight=False)
     narrow = [
         headings for width, headings in _LEFT_OUT.items() if console.is_terminal and console.width < width
     ]
-    columns = [column for column in COLUMNS if column.heading not in set().union(*narrow)]
     for dataset in summary.datasets:
+        columns = [c for c in columns_of([dataset]) if c.heading not in set().union(*narrow)]
         if console.is_terminal:
             console.print(Text(printable(caption(dataset)), style="bold"))
         rows = [[column.show(line) for column in columns] for line in dataset.lines]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from featbench.config.claims import claims_of
 from featbench.config.components import Component
 from featbench.config.document import Document, parse
 from featbench.config.experiment import Experiment, Timing
@@ -27,6 +28,7 @@ __all__ = [
     "Holdout",
     "Selection",
     "Timing",
+    "claims_of",
     "filtered",
     "load_experiment",
     "packaged_configs",

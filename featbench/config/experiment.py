@@ -98,6 +98,7 @@ class Experiment:
     ensembles: tuple[Ensemble, ...] = ()
     train_sizes: tuple[int | None, ...] = (None,)
     exclude: tuple[Rule, ...] = ()
+    reproduces: tuple[tuple[str, Rule | None], ...] = ()
     quick: bool = False
     executor: Local | Dask = Local()
 

@@ -13,7 +13,7 @@ from featbench.config.rules import KEYS, Rule, keep, unmatched
 from featbench.config.validation import unknown_key
 from featbench.errors import ConfigError, Shown, must_be, nearest
 
-__all__ = ["filtered", "parse_filter", "read_exclusions"]
+__all__ = ["filtered", "parse_filter", "read_exclusions", "read_rule"]
 
 
 def read_exclusions(document: Document, experiment: Experiment) -> Experiment:
@@ -43,7 +43,7 @@ def read_exclusions(document: Document, experiment: Experiment) -> Experiment:
         wanted = "a list such as [{extractor: raw, classifier: svm}]"
         raise ConfigError(must_be(document.where(("exclude",)), "exclude", wanted, items))
     problems: list[str] = []
-    rules = [_read(document, ("exclude", i), item, problems) for i, item in enumerate(items)]
+    rules = [read_rule(document, ("exclude", i), item, problems) for i, item in enumerate(items)]
     cells = list(experiment.cells())
     rows = [cell for cell in cells if isinstance(cell, Cell) and cell.extractor is not None]
     for i, rule in enumerate(rules):
@@ -60,10 +60,32 @@ def read_exclusions(document: Document, experiment: Experiment) -> Experiment:
     return dataclasses.replace(experiment, exclude=found)
 
 
-def _read(document: Document, path: KeyPath, item: Any, problems: list[str]) -> Rule | None:
+def read_rule(
+    document: Document, path: KeyPath, item: Any, problems: list[str], what: str = "the exclusion"
+) -> Rule | None:
+    """Read patterns for the keys of rows.
+
+    Parameters
+    ----------
+    document : Document
+        For the places that messages name.
+    path : KeyPath
+        Where `item` stands.
+    item : object
+        A mapping of keys to a pattern, or a list of patterns, each.
+    problems : list of str
+        Receives a sentence for everything that is wrong.
+    what : str, optional
+        What messages call it.
+
+    Returns
+    -------
+    Rule or None
+        None where there were problems.
+    """
     if not isinstance(item, dict) or not item:
         wanted = "a mapping such as {extractor: raw, classifier: svm}"
-        problems.append(must_be(document.where(path), "the exclusion", wanted, item))
+        problems.append(must_be(document.where(path), what, wanted, item))
         return None
     wrong = [unknown_key(document, (*path, key), key, KEYS) for key in item if key not in KEYS]
     patterns = []

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from featbench.config.claims import read_claims
 from featbench.config.components import Component, read_component
 from featbench.config.document import Document, KeyPath
 from featbench.config.ensembles import read_ensembles
@@ -78,6 +79,7 @@ def read_experiment(document: Document, name: str) -> Experiment:
     )
     experiment = read_exclusions(document, experiment)
     experiment = read_ensembles(document, experiment)
+    experiment = read_claims(document, experiment)
     _check_distinct(document, experiment)
     return experiment
 
@@ -92,6 +94,7 @@ def _read_settings(document: Document, problems: list[str]) -> Settings | None:
         "exclude",
         "ensembles",
         "executor",
+        "reproduces",
     }
     for key in document.data:
         if key not in known:

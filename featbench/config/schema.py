@@ -17,6 +17,7 @@ from featbench.config.strategies import STRATEGIES
 from featbench.docstrings import read_docstring
 from featbench.errors import FeatbenchError
 from featbench.preprocessing import PREPROCESSORS
+from featbench.references import references
 
 __all__ = ["experiment_schema"]
 
@@ -45,6 +46,7 @@ def experiment_schema() -> dict[str, Any]:
     properties["exclude"] = {"type": "array", "items": _exclusion(), "minItems": 1}
     properties["ensembles"] = {"type": "array", "items": _ensemble(), "minItems": 1}
     properties["executor"] = executor_schema()
+    properties["reproduces"] = _claims()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "featbench experiment",
@@ -103,6 +105,22 @@ def _named(name: str, kind: str, cls: type[Any], schema: dict[str, Any]) -> dict
 def _beside_extractor() -> dict[str, Any]:
     maps = {"type": "array", "items": {"$ref": "#/$defs/map"}, "minItems": 1}
     return {"maps": maps, "augment": {"enum": list(AUGMENTS)}}
+
+
+def _claims() -> dict[str, Any]:
+    rows = {**_exclusion(), "description": "The rows that match all of these; * stands for anything."}
+    return {
+        "description": "Published figures that rows are to reproduce.",
+        "anyOf": [
+            {"enum": list(references())},
+            {
+                "type": "object",
+                "properties": dict.fromkeys(references(), rows),
+                "minProperties": 1,
+                "additionalProperties": False,
+            },
+        ],
+    }
 
 
 def _exclusion() -> dict[str, Any]:

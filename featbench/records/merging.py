@@ -240,6 +240,7 @@ def _description(stores: Sequence[Store], runs: Sequence[Mapping[str, Any]]) -> 
         "command": None,
         "version": featbench.__version__,
         "cells": _listed(runs),
+        "reproduces": {cell: name for run in runs for cell, name in (run.get("reproduces") or {}).items()},
         "environment": environments[0] if same else {},
         "merged_from": merged_from,
     }

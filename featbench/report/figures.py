@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from featbench.report.summary import Line
+from featbench.stats import Ranking
 
-__all__ = ["selection_curve"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["critical_difference_diagram", "selection_curve"]
 
 
 def selection_curve(line: Line) -> str | None:
@@ -34,11 +38,7 @@ def selection_curve(line: Line) -> str | None:
     scores = 100 * np.asarray(selection["scores"], dtype=float)
     if name is None or scores.size == 0:
         return None
-    # The object interface: no window system, no state shared with the user's own plots.
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.2, 2.8), layout="constrained")
+    figure = _figure(5.2, 2.8)
     axes = figure.add_subplot()
     order = np.argsort(values)
     x, scores = np.asarray(values, dtype=float)[order], scores[order]
@@ -52,9 +52,64 @@ def selection_curve(line: Line) -> str | None:
     axes.set_xlabel(f"{name} (chosen: {best:g})")
     axes.set_ylabel("validation accuracy, %")
     axes.spines[["top", "right"]].set_visible(False)
+    return _svg(figure)
+
+
+def critical_difference_diagram(ranking: Ranking) -> str:
+    """Draw average ranks on a line, the best to the left, and bars over pipelines that cannot be told apart.
+
+    Parameters
+    ----------
+    ranking : Ranking
+
+    Returns
+    -------
+    str
+        SVG.
+    """
+    k, ranks = len(ranking.ranks), ranking.ranks
+    half, ties = (k + 1) // 2, ranking.ties()
+    bars, step = 0.35 * (len(ties) + 1), 0.5
+    figure = _figure(8.5, 1.1 + 0.28 * (bars + step * half) / step)
+    axes = figure.add_subplot()
+    axes.set_axis_off()
+    ink, width = "#1f2328", k - 1.0
+    axes.plot([1, k], [0, 0], color=ink, linewidth=1)
+    for rank in range(1, k + 1):
+        axes.plot([rank, rank], [0, 0.15], color=ink, linewidth=1)
+        axes.text(rank, 0.25, str(rank), ha="center", va="bottom", fontsize=9)
+    shown = min(ranking.critical, width)
+    beyond = "" if ranking.critical <= width else ", wider than the ranks can be apart"
+    axes.plot([1, 1 + shown], [1.2, 1.2], color="#c2571a", linewidth=2)
+    axes.text(1, 1.35, f"critical difference {ranking.critical:.2f}{beyond}", fontsize=9, color="#c2571a")
+    for number, (first, last) in enumerate(ties):
+        y = -0.35 * (number + 1)
+        axes.plot([ranks[first] - 0.03, ranks[last] + 0.03], [y, y], color="#2563a8", linewidth=3.5)
+    for i, (name, rank) in enumerate(zip(ranking.names, ranks, strict=True)):
+        left = i < half
+        y = -bars - step * ((i if left else k - 1 - i) + 0.5)
+        end = 1 - 0.05 * width if left else k + 0.05 * width
+        axes.plot([rank, rank, end], [0, y, y], color="#8a8f98", linewidth=0.8)
+        text = f"{name}  {rank:.2f}" if left else f"{rank:.2f}  {name}"
+        text = text.replace("$", r"\$")  # a name is no formula
+        axes.text(end, y, text, ha="right" if left else "left", va="center", fontsize=9, color=ink)
+    return _svg(figure)
+
+
+def _figure(width: float, height: float) -> Figure:
+    """Return an empty figure by the object interface: no window system, no state shared with the user's own plots."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _svg(figure: Figure) -> str:
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     text = io.StringIO()
     FigureCanvasSVG(figure)
-    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    # Names may be long: what stands beyond the axes belongs to the picture.
+    figure.savefig(text, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
     return _inline(text.getvalue())
 
 

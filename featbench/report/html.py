@@ -8,9 +8,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from featbench.report.figures import selection_curve
+from featbench.report.figures import critical_difference_diagram, selection_curve
+from featbench.report.ranking import ranking_of, told_ranking
 from featbench.report.summary import DatasetSummary, Line, Summary
-from featbench.report.table import COLUMNS, caption, footnotes, verdict
+from featbench.report.table import caption, columns_of, footnotes, verdict
 from featbench.report.work import HEADINGS, MEANING, work_of
 from featbench.text import printable
 
@@ -41,9 +42,9 @@ def as_html(summary: Summary) -> str:
     )
     return environment.get_template("page.html").render(
         run=summary.run,
-        columns=COLUMNS,
         work={"headings": HEADINGS, "meaning": MEANING},
         datasets=[_dataset(dataset) for dataset in summary.datasets],
+        ranks=_ranks(summary),
         footnotes=footnotes(summary),
         environment=_facts(summary.run.get("environment") or {}),
         openings=summary.openings,
@@ -51,17 +52,28 @@ def as_html(summary: Summary) -> str:
 
 
 def _dataset(dataset: DatasetSummary) -> dict[str, Any]:
+    columns = columns_of([dataset])
     curves = [(line.label, selection_curve(line)) for line in dataset.lines]
     return {
         "caption": caption(dataset),
         "verdict": verdict(dataset),
-        "lines": [{"line": line, "cells": [c.show(line) for c in COLUMNS]} for line in dataset.lines],
+        "columns": columns,
+        "lines": [{"line": line, "cells": [c.show(line) for c in columns]} for line in dataset.lines],
         # matplotlib escapes the text that it draws, and nothing else goes in.
         "curves": [(label, Markup(svg)) for label, svg in curves if svg],  # noqa: S704
         "confusion": _confusion(dataset.recommended, dataset.data),
         "work": [work.cells() for work in work_of(dataset)],
         "data": dataset.data,
     }
+
+
+def _ranks(summary: Summary) -> dict[str, Any] | None:
+    ranking = ranking_of(summary.datasets)
+    if ranking is None:
+        return None
+    # matplotlib escapes the text that it draws, and nothing else goes in.
+    diagram = Markup(critical_difference_diagram(ranking))  # noqa: S704
+    return {"n": ranking.n_datasets, "told": told_ranking(ranking), "diagram": diagram}
 
 
 def _confusion(line: Line | None, data: Mapping[str, Any]) -> dict[str, Any] | None:

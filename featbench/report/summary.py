@@ -7,11 +7,13 @@ chose among those that learned from the most images; its test figure is what cou
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from featbench.report.claims import Claim, claim_of
+from featbench.report.versus import Versus, beside
 from featbench.store import Store
 from featbench.timing import Share
 
@@ -31,11 +33,18 @@ class Line:
         Its cells; the figures below are means over those that finished.
     recommended : bool
         Whether validation chose it.
+    versus : Versus or None
+        How it stands beside the recommended row; None of that row, of those that look at no image, and where the two
+        have not judged the same images.
+    claim : Claim or None
+        How it stands beside the published figure that it is to reproduce.
     """
 
     label: str
     records: tuple[Mapping[str, Any], ...]
     recommended: bool = False
+    versus: Versus | None = None
+    claim: Claim | None = None
 
     @property
     def done(self) -> list[Mapping[str, Any]]:
@@ -183,7 +192,10 @@ def summarize_run(store: Store) -> Summary:
     names = dict.fromkeys(r["dataset"] for r in records)
     return Summary(
         run=run,
-        datasets=tuple(_dataset(name, [r for r in records if r["dataset"] == name]) for name in names),
+        datasets=tuple(
+            _dataset(name, [r for r in records if r["dataset"] == name], store, run.get("reproduces") or {})
+            for name in names
+        ),
         records=tuple(records),
         n_missing=len(wanted) - len(records),
         n_foreign=len(set(store.cell_ids()) - set(wanted)),
@@ -191,7 +203,9 @@ def summarize_run(store: Store) -> Summary:
     )
 
 
-def _dataset(name: str, records: Sequence[Mapping[str, Any]]) -> DatasetSummary:
+def _dataset(
+    name: str, records: Sequence[Mapping[str, Any]], store: Store, reproduces: Mapping[str, str]
+) -> DatasetSummary:
     by_label: dict[str, list[Mapping[str, Any]]] = {}
     for record in records:
         by_label.setdefault(record["label"], []).append(record)
@@ -205,7 +219,18 @@ def _dataset(name: str, records: Sequence[Mapping[str, Any]]) -> DatasetSummary:
         place[line.pipeline] = max(_rank(line), place.get(line.pipeline, _rank(line)))
     order = {pipeline: i for i, pipeline in enumerate(place)}
     marked.sort(key=lambda line: (place[line.pipeline], -order[line.pipeline], _rank(line)), reverse=True)
-    return DatasetSummary(name, records[0].get("data") or {}, tuple(marked))
+    told = {line.label: claim_of(line.records, reproduces) for line in marked}
+    apart = _beside(store, marked)
+    lines = [replace(line, versus=apart.get(line.label), claim=told[line.label]) for line in marked]
+    return DatasetSummary(name, records[0].get("data") or {}, tuple(lines))
+
+
+def _beside(store: Store, lines: Sequence[Line]) -> dict[str, Versus]:
+    best = next((line for line in lines if line.recommended), None)
+    if best is None:
+        return {}
+    others = [line for line in lines if not (line.recommended or line.is_baseline) and line.status == "ok"]
+    return beside(store, best.done, {line.label: line.done for line in others})
 
 
 def _rank(line: Line) -> tuple[int, float, float]:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from featbench.report.apart import notes_beside, told_beside
 from featbench.report.steadiness import LABELLING, marked, notes_of_machine
 from featbench.report.summary import TRAINING, DatasetSummary, Line, Summary
 from featbench.text import counted
 
-__all__ = ["COLUMNS", "Column", "caption", "footnotes", "verdict"]
+__all__ = ["COLUMNS", "Column", "caption", "columns_of", "footnotes", "starred", "verdict"]
 
 _CACHED = "†"
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its heading, what it means, how a line fills it."""
+    """One column: its heading, what it means, how a line fills it; an optional one is left out where none does."""
 
     heading: str
     meaning: str
     show: Callable[[Line], str]
     numeric: bool = True
+    optional: bool = False
 
 
 def percent(value: float | None, digits: int = 1) -> str:
@@ -68,12 +70,41 @@ def old(line: Line) -> str:
     return _CACHED if line.is_cached else ""
 
 
+def starred(line: Line) -> str:
+    """Return the label, with the mark of what validation chose or of what cannot be told from it."""
+    tie = line.versus is not None and line.versus.tie
+    return ("★ " if line.recommended else "≈ " if tie else "") + line.label
+
+
+def apart(line: Line) -> str:
+    """Return by how many points a row is better than the recommended one."""
+    return "" if line.versus is None else _signed(100 * line.versus.difference)
+
+
+def published(line: Line) -> str:
+    """Return the published figure that a row is to reproduce, and ours less that."""
+    if line.claim is None:
+        return ""
+    theirs, difference = f"{line.claim.reference.accuracy:.1f}", line.claim.difference
+    if difference is None:
+        return f"{theirs} (not compared)"
+    return f"{theirs} ({_signed(difference)}{'' if line.claim.holds else ' !'})"
+
+
+def _signed(points: float) -> str:
+    text = f"{points:+.1f}"
+    return "0.0" if float(text) == 0 else text.replace("-", "−")
+
+
 COLUMNS: tuple[Column, ...] = (
-    Column("pipeline", "extractor → preprocessing → classifier; ★ marks what validation chose",
-           lambda line: ("★ " if line.recommended else "") + line.label, numeric=False),
+    Column("pipeline", "extractor → preprocessing → classifier; ★ marks what validation chose, ≈ what cannot be told "
+           "from it on the test images", starred, numeric=False),
     Column("chosen", "hyperparameters that validation chose", lambda line: line.chosen, numeric=False),
     Column("val %", "mean accuracy on the folds", lambda line: percent(line.mean("val_accuracy"))),
     Column("test %", "accuracy on the test images with its 95 % interval, or ± deviation over splits", tested),
+    Column("vs ★", "points of test accuracy more than the row that validation chose", apart, optional=True),
+    Column("published", "a figure that the row is to reproduce, and ours less that; ! outside its tolerance", published,
+           optional=True),
     Column("train %", "accuracy on the images it was fitted on", lambda line: percent(line.mean("train_accuracy"))),
     Column("train s", "seconds to extract, select and fit on all training images",
            lambda line: marked(seconds(line.training_seconds), line, *TRAINING) + old(line)),
@@ -87,6 +118,12 @@ COLUMNS: tuple[Column, ...] = (
     Column("peak MB", "highest resident memory of the process while the row was made",
            lambda line: figure(line.mean("peak_rss_mb"))),
 )  # fmt: skip
+
+
+def columns_of(datasets: Iterable[DatasetSummary]) -> list[Column]:
+    """Return the columns that data sets have something for."""
+    lines = [line for dataset in datasets for line in dataset.lines]
+    return [c for c in COLUMNS if not c.optional or any(c.show(line) for line in lines)]
 
 
 def caption(dataset: DatasetSummary) -> str:
@@ -111,16 +148,15 @@ def verdict(dataset: DatasetSummary) -> str:
     sentence = f"Validation recommends {line.label}{chosen}: "
     if line.deviation("test_accuracy") is not None:
         n = len(line.values("test_accuracy"))
-        return (
-            sentence
-            + f"{spread(line, 'test_accuracy')} % on the test images, mean and deviation of {n} runs."
-        )
+        told = f"{spread(line, 'test_accuracy')} % on the test images, mean and deviation of {n} runs."
+        return " ".join([sentence + told, *told_beside(dataset)])
     method = {"wilson": "Wilson's", "cluster bootstrap": "cluster bootstrap"}[
         line.done[0]["scores"]["interval"]
     ]
     low, high = percent(line.mean("test_low")), percent(line.mean("test_high"))
     accuracy = percent(line.mean("test_accuracy"))
-    return sentence + f"{accuracy} % on the test images, 95 % interval {low} to {high} ({method})."
+    told = f"{accuracy} % on the test images, 95 % interval {low} to {high} ({method})."
+    return " ".join([sentence + told, *told_beside(dataset)])
 
 
 def _closed(dataset: DatasetSummary) -> str:
@@ -131,19 +167,24 @@ def footnotes(summary: Summary) -> list[str]:
     """Return what a reader must know beside the table."""
     notes = notes_of_machine(summary)
     for dataset in summary.datasets:
+        notes.extend(notes_beside(dataset))
         notes.extend(_data_notes(dataset))
         if dataset.data.get("quick"):
             notes.append(f"{dataset.name}: {_closed(dataset)}.")
             continue
         count = sum(o.get("dataset") == dataset.name for o in summary.openings)
-        times = "once" if count == 1 else f"{count} times"
-        notes.append(
-            f"{dataset.name}: test labels were opened {times} in this folder, each time after a refit."
+        times = "once" if count == 1 else f"{count:,} times"
+        told = (
+            f"opened {times} in this folder, each time after a refit"
+            if count
+            else "not opened in this folder"
         )
+        notes.append(f"{dataset.name}: test labels were {told}.")
     if any("shared" in str(r.get("phases")) for r in summary.records):
         notes.append("Times are medians of warm runs; features that rows share were made and timed once.")
     if any(line.is_cached for dataset in summary.datasets for line in dataset.lines):
         notes.append(f"{_CACHED} counts features from the cache as what they cost when they were made.")
+    notes.extend(_claim_notes(summary))
     notes.extend(_row_notes(summary))
     if summary.n_missing:
         missing = counted(summary.n_missing, "row")
@@ -154,6 +195,16 @@ def footnotes(summary: Summary) -> list[str]:
         whose = "left out by --filter, or of another experiment," if filtered else "of another experiment"
         notes.append(f"{foreign} {whose} in this folder, kept in cells/ and not shown.")
     return list(dict.fromkeys(notes))
+
+
+def _claim_notes(summary: Summary) -> list[str]:
+    """Say of every published figure where it is from, and how ours stands to it."""
+    return [
+        f"{dataset.name}: {line.label}: {line.claim.told}. Source: {line.claim.reference.told}."
+        for dataset in summary.datasets
+        for line in dataset.lines
+        if line.claim is not None
+    ]
 
 
 def _row_notes(summary: Summary) -> list[str]:
