@@ -15,7 +15,16 @@ from featbench.errors import InputError, Shown, must_be, nearest
 from featbench.networks import ARCHITECTURES
 from featbench.networks.recipe import Recipe
 
-__all__ = ["OUTPUT", "Captured", "build", "check_layers", "default_layer", "layer_shapes", "recipe_of"]
+__all__ = [
+    "OUTPUT",
+    "Captured",
+    "build",
+    "check_layers",
+    "check_named",
+    "default_layer",
+    "layer_shapes",
+    "recipe_of",
+]
 
 _LARGEST = 512  # side of an image that an error still suggests
 

@@ -9,6 +9,7 @@ from featbench.types import AnyArray, ImageArray
 __all__ = ["moments_of"]
 
 _LEVELS = np.arange(256)
+_AT_ONCE = 1024  # images, since counting takes eight bytes a pixel
 
 
 def moments_of(images: ImageArray) -> tuple[AnyArray, AnyArray]:
@@ -22,7 +23,10 @@ def moments_of(images: ImageArray) -> tuple[AnyArray, AnyArray]:
     -----
     The sums are of whole numbers, exact in any order.
     """
-    counts = [np.bincount(images[..., c].ravel(), minlength=256) for c in range(images.shape[3])]
+    counts = np.zeros((images.shape[3], 256), dtype=np.int64)
+    for first in range(0, len(images), _AT_ONCE):
+        block = images[first : first + _AT_ONCE]
+        counts += [np.bincount(block[..., c].ravel(), minlength=256) for c in range(len(counts))]
     n = max(1, images[..., 0].size)
     mean = np.array([int(count @ _LEVELS) for count in counts]) / n
     square = np.array([int(count @ _LEVELS**2) for count in counts]) / n

@@ -122,6 +122,10 @@ class PretrainedNetwork:
                 X = self._prepare(images[first : first + batch_size]).to(self.device)
                 try:
                     rows.append(self._network(X).flatten(1).float().cpu().numpy())
+                except torch.OutOfMemoryError as error:
+                    got, remedy = Shown(f"{len(X)} images"), "Lower batch_size."
+                    constraint = f"so few that the memory of {self.device} holds them"
+                    raise InputError(must_be(self.where, "a batch", constraint, got, remedy)) from error
                 except RuntimeError as error:
                     got = Shown(
                         f"{tuple(X.shape[1:])} when prepared, and it fails on them ({first_line(error)})"

@@ -18,6 +18,7 @@ from featbench.networks.augmenting import DeviceImages
 from featbench.networks.optimizing import Stepper
 from featbench.networks.recipe import Recipe
 from featbench.networks.telling import Epoch, tell
+from featbench.numerics.torch_device import full_precision
 from featbench.types import AnyArray, ImageArray, Labels
 
 __all__ = ["Loss", "SmallerBatchWarning", "Trained", "cross_entropy", "squared_error", "train"]
@@ -169,16 +170,30 @@ class _Training:
         generator = torch.Generator(device=self.place).manual_seed(seed)
         devices = [torch.cuda.current_device()] if self.place == "cuda" else []
         # A module of somebody's own, such as dropout, draws from torch's own generator.
-        with torch.random.fork_rng(devices=devices), _deterministic(self.place):
+        with torch.random.fork_rng(devices=devices), _deterministic(self.place, self.precision):
             torch.manual_seed(seed)
+            self._place(images, labels, moments, generator)
             try:
-                self.images = DeviceImages(images, *moments, self.recipe, self.place, generator)
-                self.labels = None if labels is None else torch.tensor(labels, device=self.place)
                 self.network.to(device=self.place, memory_format=torch.channels_last)  # type: ignore[call-overload]
                 self._run()
             except torch.OutOfMemoryError:
                 return None
         return self.trained
+
+    def _place(
+        self, images: ImageArray, labels: Labels | None, moments: tuple[AnyArray, AnyArray],
+        generator: torch.Generator,
+    ) -> None:  # fmt: skip
+        """Lay all images on the device, which a smaller batch would not make easier."""
+        try:
+            self.images = DeviceImages(images, *moments, self.recipe, self.place, generator)
+            self.labels = None if labels is None else torch.tensor(labels, device=self.place)
+        except torch.OutOfMemoryError as error:
+            size = f"{len(images):,} images of {images.nbytes / 1e9:.1f} GB in all"
+            raise FeatbenchError(
+                f"{self.where}: the memory of {self.place} must hold all training images; got {size}. Take fewer or "
+                "smaller images, or device='cpu'."
+            ) from error
 
     def _run(self) -> None:
         # Rows that are left over at the end of an epoch are others in each.
@@ -186,6 +201,7 @@ class _Training:
         total = math.ceil(per_epoch * self.recipe.epochs)
         if not total:
             return
+        self._hold_whitening(0)  # where an attempt before ended with its bias held, which is learned at first
         self.stepper = Stepper(self.network, self.recipe, self.trained.batch_size, total)
         self.model: Any = torch.compile(self.network) if self.compiled else self.network
         self.network.train()
@@ -211,9 +227,7 @@ class _Training:
 
     def _epoch(self, epoch: int, epochs: int, steps: int) -> float:
         """Step through the images in a random order; return the mean loss."""
-        whitening = getattr(self.network, "whiten", None)
-        if isinstance(whitening, nn.Conv2d) and whitening.bias is not None:
-            whitening.bias.requires_grad = epoch < self.recipe.whitening_bias_epochs
+        self._hold_whitening(epoch)
         order = torch.randperm(self.images.n, generator=self.images.generator, device=self.place)
         summed = torch.zeros((), device=self.place)
         for step in range(steps):
@@ -230,6 +244,12 @@ class _Training:
         if not math.isfinite(mean):
             raise self._diverged(epoch, epochs)
         return mean
+
+    def _hold_whitening(self, epoch: int) -> None:
+        """Let the bias of a whitening layer be learned, or hold it, as the epoch asks."""
+        whitening = getattr(self.network, "whiten", None)
+        if isinstance(whitening, nn.Conv2d) and whitening.bias is not None:
+            whitening.bias.requires_grad = epoch < self.recipe.whitening_bias_epochs
 
     def _check_weights(self, epochs: int) -> None:
         """Refuse weights that the very last step made infinite."""
@@ -251,10 +271,11 @@ def _autocast(place: str, precision: str) -> Any:
 
 
 @contextmanager
-def _deterministic(place: str) -> Iterator[None]:
-    """Let cuDNN take no sums whose order changes from run to run."""
+def _deterministic(place: str, precision: str) -> Iterator[None]:
+    """Let cuDNN take no sums whose order changes from run to run; multiply float32 without TF32 where that is asked."""
     if place == "cpu":
         yield
         return
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+    whole = full_precision(torch, place) if precision == "float32" else nullcontext()
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True), whole:
         yield

@@ -61,7 +61,10 @@ def place_for(device: str, where: str) -> str:
 
 @contextmanager
 def full_precision(torch: Any, device: str) -> Iterator[None]:
-    """Keep TF32 and autocast, which round factors to 11 bits or fewer, out of products; restore torch's settings."""
+    """Keep TF32 and autocast, which round factors to 11 bits or fewer, out of products and convolutions.
+
+    torch's settings are restored.
+    """
     settings = torch.backends.cuda.matmul
     name: str
     exact: bool | str
@@ -71,8 +74,10 @@ def full_precision(torch: Any, device: str) -> Iterator[None]:
         name, exact, before = "fp32_precision", "ieee", settings.fp32_precision
     if before != exact:  # torch tells what is set from what was never set, so nothing is set in vain
         setattr(settings, name, exact)
+    cudnn = torch.backends.cudnn
+    kept = {key: getattr(cudnn, key) for key in ("enabled", "benchmark", "deterministic")}
     try:
-        with torch.autocast(device, enabled=False):
+        with cudnn.flags(**kept, allow_tf32=False), torch.autocast(device, enabled=False):
             yield
     finally:
         if before != exact:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from featbench.errors import FeatbenchError
+from featbench.networks import training
 from featbench.networks.building import build
 from featbench.networks.moments import moments_of
 from featbench.networks.recipe import Recipe
@@ -155,6 +156,28 @@ def test_one_image_that_does_not_fit_is_refused(noise):
         trained(Never(), *noise, dataclasses.replace(QUICK, batch_size=2))
 
 
+def test_images_that_the_device_cannot_hold_are_told_apart_from_a_batch(noise, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(training, "DeviceImages", full)
+    network = build("small", 3, 4, 0, "CNN")
+    with pytest.raises(
+        FeatbenchError, match=r"cpu must hold all training images; got 64 images .*Take fewer"
+    ):
+        trained(network, *noise)
+
+
+def test_float32_on_a_gpu_is_without_tf32_and_in_a_fixed_order():
+    cudnn = torch.backends.cudnn
+    with cudnn.flags(enabled=True, allow_tf32=True):
+        with training._deterministic("cuda", "float32"):
+            assert (cudnn.deterministic, cudnn.allow_tf32) == (True, False)
+        with training._deterministic("cuda", "bfloat16"):
+            assert cudnn.deterministic
+        assert (cudnn.deterministic, cudnn.allow_tf32) == (False, True)
+
+
 def test_ctrl_c_keeps_the_best_epoch_so_far(noise):
     images, y = noise
     network = nn.Sequential(nn.Flatten(), nn.Linear(768, 4))
@@ -227,6 +250,16 @@ def test_losses_are_torchs():
         (0.8 * hard + 0.2 * soft).item()
     )
     assert squared_error(outputs, outputs + 2, None).item() == pytest.approx(4.0)
+
+
+def test_a_training_that_begins_anew_learns_the_bias_of_a_whitening_layer(noise):
+    images, y = noise
+    held, plain = (build("airbench", 3, 4, 0, "CNN") for _ in range(2))
+    held.whiten.bias.requires_grad = False  # as a training that ran out of memory late leaves it
+    for network in (held, plain):
+        trained(network, images[:, :10, :10], y, dataclasses.replace(QUICK, epochs=1))
+    assert torch.equal(held.whiten.bias, plain.whiten.bias)
+    assert plain.whiten.bias.any()
 
 
 def test_pixels_of_an_architecture_that_prepares_itself_are_whitened(noise):

@@ -33,6 +33,14 @@ def test_tf32_is_off_inside_and_as_it_was_outside(tf32, name, value, off):
     assert getattr(tf32, name) == value
 
 
+def test_convolutions_are_without_tf32_inside_and_as_they_were_outside():
+    cudnn = torch.backends.cudnn
+    with cudnn.flags(enabled=True, deterministic=True, allow_tf32=True):
+        with full_precision(torch, "cpu"):
+            assert (cudnn.allow_tf32, cudnn.deterministic, cudnn.enabled) == (False, True, True)
+        assert (cudnn.allow_tf32, cudnn.deterministic, cudnn.enabled) == (True, True, True)
+
+
 def test_settings_that_were_never_made_are_not_made(tf32):
     before = tf32.fp32_precision
     with full_precision(torch, "cpu"):
