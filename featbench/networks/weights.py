@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,15 @@ from typing import Any
 import numpy as np
 
 from featbench.errors import DataError, InputError, MissingExtraError, Shown, must_be
+from featbench.text import first_line
 from featbench.types import AnyArray
 
 __all__ = ["arrays_of", "fingerprint_file", "put", "read_weights", "write_weights"]
 
 _FORMATS = "a .safetensors file, or a state dict that torch saved (.pt, .pth)"
+_FOREIGN = (
+    "it holds something else than named tensors, none of which is executed. Save network.state_dict() alone."
+)
 
 
 def arrays_of(network: Any) -> dict[str, AnyArray]:
@@ -81,8 +86,11 @@ def read_weights(path: str | Path, where: str) -> dict[str, AnyArray]:
     except MissingExtraError:
         raise
     except Exception as error:
+        # torch's own message tells how to have the file executed after all.
+        foreign = isinstance(error, (pickle.UnpicklingError, AttributeError))
+        reason = _FOREIGN if foreign else first_line(error)
         raise DataError(
-            must_be(where, "weights", _FORMATS, str(path), f"It cannot be read as one: {error}")
+            must_be(where, "weights", _FORMATS, str(path), f"It cannot be read as one: {reason}")
         ) from error
 
 

@@ -84,3 +84,13 @@ def test_files_that_are_none_are_refused(tmp_path):
     (tmp_path / "text.safetensors").write_text("weights")
     with pytest.raises(DataError, match="cannot be read as one"):
         read_weights(tmp_path / "text.safetensors", "CNN")
+
+
+def test_a_file_of_more_than_tensors_is_refused_without_advice_to_execute_it(tmp_path):
+    for held in ({"state_dict": {"a": torch.zeros(1)}}, {"a": print}):
+        torch.save(held, tmp_path / "w.pth")
+        with pytest.raises(
+            DataError, match=r"something else than named tensors.*state_dict\(\) alone\.$"
+        ) as caught:
+            read_weights(tmp_path / "w.pth", "CNN")
+        assert "weights_only" not in str(caught.value)
