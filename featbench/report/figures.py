@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def selection_curve(line: Line) -> str | None:
     scores = 100 * np.asarray(selection["scores"], dtype=float)
     if name is None or scores.size == 0:
         return None
-    figure = _figure(5.2, 2.8)
+    figure = _figure(5.2, 2.8, "constrained")
     axes = figure.add_subplot()
     order = np.argsort(values)
     x, scores = np.asarray(values, dtype=float)[order], scores[order]
@@ -71,13 +71,13 @@ def critical_difference_diagram(ranking: Ranking) -> str:
     half, ties = (k + 1) // 2, ranking.ties()
     bars, step = 0.35 * (len(ties) + 1), 0.5
     figure = _figure(8.5, 1.1 + 0.28 * (bars + step * half) / step)
-    axes = figure.add_subplot()
+    axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     ink, width = "#1f2328", k - 1.0
     axes.plot([1, k], [0, 0], color=ink, linewidth=1)
-    for rank in range(1, k + 1):
-        axes.plot([rank, rank], [0, 0.15], color=ink, linewidth=1)
-        axes.text(rank, 0.25, str(rank), ha="center", va="bottom", fontsize=9)
+    for place in range(1, k + 1):
+        axes.plot([place, place], [0, 0.15], color=ink, linewidth=1)
+        axes.text(place, 0.25, str(place), ha="center", va="bottom", fontsize=9)
     shown = min(ranking.critical, width)
     beyond = "" if ranking.critical <= width else ", wider than the ranks can be apart"
     axes.plot([1, 1 + shown], [1.2, 1.2], color="#c2571a", linewidth=2)
@@ -92,15 +92,23 @@ def critical_difference_diagram(ranking: Ranking) -> str:
         axes.plot([rank, rank, end], [0, y, y], color="#8a8f98", linewidth=0.8)
         text = f"{name}  {rank:.2f}" if left else f"{rank:.2f}  {name}"
         text = text.replace("$", r"\$")  # a name is no formula
-        axes.text(end, y, text, ha="right" if left else "left", va="center", fontsize=9, color=ink)
+        axes.text(
+            end + (-0.01 if left else 0.01) * width,
+            y,
+            text,
+            ha="right" if left else "left",
+            va="center",
+            fontsize=9,
+            color=ink,
+        )
     return _svg(figure)
 
 
-def _figure(width: float, height: float) -> Figure:
+def _figure(width: float, height: float, layout: Literal["constrained"] | None = None) -> Figure:
     """Return an empty figure by the object interface: no window system, no state shared with the user's own plots."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout=layout)
 
 
 def _svg(figure: Figure) -> str:
@@ -108,8 +116,9 @@ def _svg(figure: Figure) -> str:
 
     text = io.StringIO()
     FigureCanvasSVG(figure)
-    # Names may be long: what stands beyond the axes belongs to the picture.
-    figure.savefig(text, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    # Of a figure without a layout, what stands beyond the axes belongs to the picture: names may be long.
+    box = None if figure.get_layout_engine() else "tight"
+    figure.savefig(text, format="svg", bbox_inches=box, metadata={"Date": None, "Creator": None})
     return _inline(text.getvalue())
 
 
