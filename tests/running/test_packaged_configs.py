@@ -56,8 +56,12 @@ def test_it_runs(
         overrides += [f"extractor.model={request.getfixturevalue('squeezenet')}", "splits=2"]
     if name == "caltech/words":
         few = "codebook: {words: 20}, samples: 5000"
-        overrides.append(f"extractors=[hog, {{name: bovw, recipe: spm, {few}}}, {{name: bovw, recipe: fisher, {few}}}]")
+        overrides.append(
+            f"extractors=[hog, {{name: bovw, recipe: spm, {few}}}, {{name: bovw, recipe: fisher, {few}}}]"
+        )
         overrides.append("splits=2")
+    if name == "cifar10/cnn":
+        overrides += ["extractors.0.epochs=1", "extractors.8.codebook.words=20", "extractors.8.samples=5000"]
     if load_experiment(name).selection != "none":
         overrides.append("selection={folds: 2}")
     result = run(name, output=tmp_path, overrides=overrides)
@@ -74,7 +78,8 @@ def test_each_says_what_it_is() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", [n for n, path in packaged_configs().items() if "/" not in n and "name: folder" not in path.read_text()]
+    "name",
+    [n for n, path in packaged_configs().items() if "/" not in n and "name: folder" not in path.read_text()],
 )
 def test_it_runs_on_its_own_images(name: str, tmp_path: Path) -> None:
     result = run(name, output=tmp_path)
