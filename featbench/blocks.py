@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -24,6 +24,7 @@ from featbench.config import Cell, Component, EnsembleCell, Timing
 from featbench.config.described import read_cell
 from featbench.datasets.training_sizes import check_sizes, drawn, drawn_rows
 from featbench.evaluation import Evaluated, Prediction, identity, predict
+from featbench.evidence import NO_EVIDENCE, Wanted, Witness
 from featbench.heads import behind
 from featbench.isolation import Failure
 from featbench.networks.telling import listening
@@ -48,14 +49,21 @@ class Block:
     cells : tuple of Cell
     timing : Timing
         How often phases are repeated.
+    wanted : Wanted
+        Of the evidence for the report.
     """
 
     cells: tuple[Cell, ...]
     timing: Timing
+    wanted: Wanted = NO_EVIDENCE
 
     def describe(self) -> dict[str, Any]:
         """Return all that decides what is done, in JSON's types."""
-        return {"cells": [cell.spec() for cell in self.cells], "timing": self.timing.model_dump()}
+        return {
+            "cells": [cell.spec() for cell in self.cells],
+            "timing": self.timing.model_dump(),
+            "wanted": asdict(self.wanted),
+        }
 
     @classmethod
     def read(cls, description: Mapping[str, Any]) -> Block:
@@ -67,7 +75,7 @@ class Block:
             A plug-in of it is not registered here.
         """
         cells = tuple(read_cell(spec) for spec in description["cells"])
-        return cls(cells, Timing.model_validate(description["timing"]))
+        return cls(cells, Timing.model_validate(description["timing"]), Wanted(**description["wanted"]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,11 +263,15 @@ def do_block(
     Attempt
         One a cell, in their order, as each is done; fewer where the deadline passed.
     """
+    witnesses: dict[bool, Witness] = {}
 
     def make(cell: Cell) -> Prediction:
         made = features()
         tell(f"{cell.label} on {data.name}")
-        return predict(cell, data, behind(made, cell), block.timing.rule())
+        own = behind(made, cell)
+        # Scores of an extractor's own classifier are other features than the others'.
+        witness = witnesses.setdefault(own is made, Witness(data, cell.seed, block.wanted))
+        return predict(cell, data, own, block.timing.rule(), witness)
 
     for cell in block.cells:
         start = time.perf_counter()

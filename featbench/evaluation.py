@@ -6,43 +6,33 @@ The order is that of the code below and no other is possible: the labels are beh
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 
-from featbench.base import Classifier
 from featbench.config import Cell, EnsembleCell
-from featbench.images import chunks, take
-from featbench.preprocessing import make_preprocess
+from featbench.evidence import NOTHING, Witness
+from featbench.evidence.confidence import Scores
+from featbench.pace import latency_of, placement_of, speed
+from featbench.pipeline import RowPipeline
 from featbench.sealed import Refitted, SealedDataset
-from featbench.selection import Outcome, select
+from featbench.selection import Outcome
 from featbench.stages import Features
 from featbench.stats import score, top_k
 from featbench.timing import (
-    Latency,
     Memory,
     PeakMemory,
-    Phase,
     Repeats,
-    Timing,
-    latency,
-    measure,
-    measure_in_turn,
 )
-from featbench.timing.rates import BATCHES, placed
-from featbench.types import AnyArray, FeatureMatrix, ImageArray, Indices, Labels
+from featbench.types import AnyArray, Indices, Labels
 
-__all__ = ["Evaluated", "Prediction", "identity", "judge", "predict", "throughput", "train_sample"]
+__all__ = ["Evaluated", "Prediction", "identity", "judge", "predict", "train_sample"]
 
 _TRAIN_SCORED = 10_000  # training accuracy is told on so many images at the most, drawn by the seed
-_WARMUP_ROWS = 512
 
 
 @dataclass
@@ -54,7 +44,7 @@ class Evaluated:
     record : dict
         In JSON's types.
     arrays : dict of str to ndarray
-        ``predictions`` and ``truth`` of the test images, and ``groups`` where they come in groups.
+        ``predictions`` and ``truth`` of the test images, ``groups`` where they come in groups, and ``evidence.…``.
     """
 
     record: dict[str, Any]
@@ -73,81 +63,19 @@ class Prediction:
         The test images' predictions.
     top5 : ndarray of int64, (n_test, 5), or None
         The likeliest classes, the likeliest first, where the classifier ranks more than five.
+    evidence : dict of str to ndarray
+        For the report, by name; made without test labels.
     """
 
     record: dict[str, Any]
     refitted: Refitted
     top5: Labels | None
+    evidence: dict[str, AnyArray] = field(default_factory=dict)
 
 
-class _Pipeline:
-    """What stands behind the extractor: fitted once, by `refit`, with a clock for each phase."""
-
-    def __init__(self, cell: Cell, features: Features, repeats: Repeats) -> None:
-        self.classifier: Classifier = cell.classifier.build(cell.seed)
-        self.preprocess = make_preprocess(cell.preprocess)
-        self.features, self.labels, self.repeats = features, features.labels, repeats
-        self.phases: dict[str, Timing] = {}
-        self.said_in_selection: list[str] = []
-
-    def warm_up(self) -> None:
-        """Compile what will be compiled, on a few rows; faults show again in the real fit."""
-        rows = np.random.default_rng(0).permutation(len(self.labels))[:_WARMUP_ROWS]
-
-        def phase() -> None:
-            with contextlib.suppress(Exception), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                few = clone(self.preprocess).fit_transform(self.features.train[rows])
-                clone(self.classifier).fit(few, self.labels[rows]).predict(few[:2])
-
-        _, self.phases["warmup"] = measure(phase)
-
-    def select(self, cell: Cell) -> Outcome:
-        """Choose a cell's hyperparameters on the rows that selection may look at."""
-        seen = self.features
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            outcome, timing = measure(
-                lambda: select(
-                    self.classifier,
-                    seen.selection_rows,
-                    seen.selection_labels,
-                    seen.folds,
-                    cell.candidates,
-                    self.preprocess,
-                    cell.strategy,
-                    cell.seed,
-                )
-            )
-        self.said_in_selection = list(dict.fromkeys(str(w.message) for w in caught))
-        if seen.folds:
-            self.phases["search"] = timing
-        return outcome
-
-    def refit(self, parameters: Mapping[str, Any]) -> Labels:
-        """Fit on all training rows and predict the test rows."""
-        prepared, unfitted = self.preprocess, clone(self.classifier).set_params(**parameters)
-        self.train, self.phases["preprocess"] = measure(lambda: prepared.fit_transform(self.features.train))
-        in_turn: dict[str, Phase] = {
-            "preprocess_test": lambda _: partial(prepared.transform, self.features.test),
-            "fit": lambda _: partial(clone(unfitted).fit, self.train, self.labels),
-            "predict": lambda made: partial(made["fit"].predict, made["preprocess_test"]),
-        }
-        made, timings = measure_in_turn(in_turn, self.repeats)
-        self.test, self.classifier, predictions = (made[name] for name in in_turn)
-        timings["fit"].cost = self.classifier.fit_cost(len(self.train), self.train.shape[1:])
-        timings["predict"].cost = self.classifier.cost(len(self.test), self.test.shape[1:])
-        self.phases |= timings
-        return np.asarray(predictions)
-
-    def label_one(self, images: ImageArray) -> Labels:
-        """Label one image, from pixels on."""
-        assert self.features.extractor is not None
-        features = self.features.extractor.transform(images)
-        return np.asarray(self.classifier.predict(self.preprocess.transform(features)))
-
-
-def predict(cell: Cell, data: SealedDataset, features: Features, repeats: Repeats) -> Prediction:
+def predict(
+    cell: Cell, data: SealedDataset, features: Features, repeats: Repeats, witness: Witness | None = None
+) -> Prediction:
     """Select, refit on all training images and predict the test images; their labels stay sealed.
 
     Parameters
@@ -158,6 +86,8 @@ def predict(cell: Cell, data: SealedDataset, features: Features, repeats: Repeat
         Of the cell's extractor on this data.
     repeats : Repeats
         When a phase has been measured often enough.
+    witness : Witness, optional
+        Makes the row's evidence, after the last clock.
 
     Returns
     -------
@@ -165,16 +95,26 @@ def predict(cell: Cell, data: SealedDataset, features: Features, repeats: Repeat
     """
     with PeakMemory() as peak, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        pipeline = _Pipeline(cell, features, repeats)
+        pipeline = RowPipeline(cell, features, repeats)
         pipeline.warm_up()
         outcome = pipeline.select(cell)
         refitted = outcome.selected.refit(pipeline.refit)
-        top5 = _top5(pipeline.classifier, pipeline.test)
+        scores = Scores(pipeline.classifier, pipeline.test)
+        top5 = _top5(scores)
         train_accuracy = _train_accuracy(pipeline, cell.seed)
-        delay = _latency(pipeline, data)
-        runs_on = _runs_on(features, data)
+        delay = latency_of(features.extractor, pipeline.label_one, data)
+        runs_on = placement_of(features.extractor, data)
     phases = {**features.phases, **pipeline.phases}
-    said = [*features.warnings, *outcome.warnings, *(str(w.message) for w in caught)]
+    told = speed(len(data.test_labels), phases, delay)
+    seen = NOTHING
+    if witness is not None:
+        seen = witness.look(pipeline.fitted(cell, refitted.predictions, scores, told["images_per_s"]))
+    said = [
+        *features.warnings,
+        *outcome.warnings,
+        *(str(w.message) for w in caught),
+        *seen.warnings,
+    ]
     if pipeline.said_in_selection:
         # What was not chosen is nobody's worry; what was is fitted again, and says so itself.
         said.append(
@@ -184,15 +124,16 @@ def predict(cell: Cell, data: SealedDataset, features: Features, repeats: Repeat
         **_described(cell, data, features, outcome),
         "train_accuracy": train_accuracy,
         "phases": {name: timing.to_json() for name, timing in phases.items()},
-        **_speed(len(data.test_labels), phases, delay),
+        **told,
         **({"runs_on": runs_on} if runs_on else {}),
         **Memory.most([features.memory, peak.memory()]).to_json(),
         "selection_warnings": pipeline.said_in_selection,
         "optimum": getattr(pipeline.classifier, "optimum_", None),
         "warnings": list(dict.fromkeys(said)),
         "cache": features.cache,
+        **({"evidence": seen.told} if seen.told else {}),
     }
-    return Prediction(record, refitted, top5)
+    return Prediction(record, refitted, top5, seen.arrays)
 
 
 def judge(prediction: Prediction, data: SealedDataset, enter: Callable[[], None]) -> Evaluated:
@@ -231,7 +172,8 @@ def judge(prediction: Prediction, data: SealedDataset, enter: Callable[[], None]
     }
     # Which images belong together: rows are compared by it later on.
     groups = {} if data.test_groups is None else {"groups": data.test_groups}
-    return Evaluated(record, {"predictions": predictions, "truth": truth, **groups})
+    evidence = {f"evidence.{name}": array for name, array in prediction.evidence.items()}
+    return Evaluated(record, {"predictions": predictions, "truth": truth, **groups, **evidence})
 
 
 def train_sample(n: int, seed: int) -> Indices:
@@ -239,56 +181,17 @@ def train_sample(n: int, seed: int) -> Indices:
     return np.random.default_rng(seed).permutation(n)[:_TRAIN_SCORED]
 
 
-def _train_accuracy(pipeline: _Pipeline, seed: int) -> float:
+def _train_accuracy(pipeline: RowPipeline, seed: int) -> float:
     rows = train_sample(len(pipeline.labels), seed)
     return float(np.mean(pipeline.classifier.predict(pipeline.train[rows]) == pipeline.labels[rows]))
 
 
-def _top5(classifier: Classifier, X: FeatureMatrix) -> Labels | None:
+def _top5(scores: Scores) -> Labels | None:
     """Return the five likeliest classes where there are more than five to rank."""
-    if len(classifier.classes_) <= 5:
+    if len(scores.classes) <= 5:
         return None
-    for method in ("decision_function", "predict_proba"):
-        if hasattr(classifier, method):
-            scores = np.asarray(getattr(classifier, method)(X))
-            return np.asarray(classifier.classes_)[top_k(scores, 5)]
-    return None
-
-
-def _latency(pipeline: _Pipeline, data: SealedDataset) -> Latency | None:
-    if pipeline.features.extractor is None:
-        return None
-    images = _first_test_images(data, 200)
-    return latency(lambda i: pipeline.label_one(images[i : i + 1]), len(images))
-
-
-def _runs_on(features: Features, data: SealedDataset) -> dict[str, Any] | None:
-    """Return where a network or a GPU makes the features, and how fast; None of other extractors."""
-    extractor = features.extractor
-    if extractor is None or extractor.placement() is None:
-        return None
-    return placed(extractor, _first_test_images(data, max(BATCHES)))
-
-
-def _first_test_images(data: SealedDataset, most: int) -> ImageArray:
-    few = np.arange(min(most, len(data.test_labels)), dtype=np.int64)
-    return np.concatenate(list(chunks(take(data.test_images, few), len(few))))
-
-
-def _speed(n_test: int, phases: Mapping[str, Timing], delay: Latency | None) -> dict[str, Any]:
-    if delay is None:
-        return {"images_per_s": None, "latency_ms_p50": None, "latency_ms_p95": None}
-    return {
-        "images_per_s": throughput(n_test, phases),
-        "latency_ms_p50": delay.p50_ms,
-        "latency_ms_p95": delay.p95_ms,
-        "latency_n": delay.n,
-    }
-
-
-def throughput(n_test: int, phases: Mapping[str, Timing]) -> float:
-    """Return how many test images a second go from pixels to label, in one batch."""
-    return n_test / sum(phases[name].seconds for name in ("transform_test", "preprocess_test", "predict"))
+    found = scores.first("decision_function", "predict_proba")
+    return None if found is None else scores.classes[top_k(found[1], 5)]
 
 
 def _described(cell: Cell, data: SealedDataset, features: Features, outcome: Outcome) -> dict[str, Any]:

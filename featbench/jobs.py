@@ -278,6 +278,7 @@ def _answer(attempts: Sequence[Attempt]) -> bytes:
             arrays[f"predictions{i}"] = made.refitted.predictions
             if made.top5 is not None:
                 arrays[f"top5{i}"] = made.top5
+            arrays |= {f"evidence{i}.{name}": array for name, array in made.evidence.items()}
     told = to_json({"cells": cells, "environment": describe()})
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, told=np.frombuffer(told.encode(), np.uint8), **arrays)
@@ -314,11 +315,15 @@ def read_answer(content: bytes, block: Block, told: Mapping[str, Any]) -> list[A
         record = done["record"]
         made: Prediction | Evaluated = Evaluated(record, {})
         if done["waits"]:
-            made = _prediction(record, arrays[f"predictions{i}"], arrays.get(f"top5{i}"))
+            begin = f"evidence{i}."
+            evidence = {n.removeprefix(begin): array for n, array in arrays.items() if n.startswith(begin)}
+            made = _prediction(record, arrays[f"predictions{i}"], arrays.get(f"top5{i}"), evidence)
         attempts.append(Attempt(cell, made, done["seconds"], told))
     return attempts
 
 
-def _prediction(record: dict[str, Any], predictions: AnyArray, top5: AnyArray | None) -> Prediction:
+def _prediction(
+    record: dict[str, Any], predictions: AnyArray, top5: AnyArray | None, evidence: dict[str, AnyArray]
+) -> Prediction:
     selected = Selected(record["selection"]["parameters"])
-    return Prediction(record, selected.refit(lambda _: predictions), top5)
+    return Prediction(record, selected.refit(lambda _: predictions), top5, evidence)

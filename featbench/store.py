@@ -3,7 +3,8 @@
 ::
 
     DIR/cells/<cell_id>.json            one result, the truth; its file name is the cell's identity
-    DIR/cells/<cell_id>-<hash>.npz      its arrays, written before the result that names them
+    DIR/cells/<cell_id>-<hash>.npz      its arrays and evidence, written before the result that names them
+    DIR/thumbnails/*.npz                small copies of images, once a split; see `featbench.thumbnails`
     DIR/ledger.jsonl                    one line for each opening of test labels
     DIR/run.json                        which cells make up the run, and how it was started
     DIR/results.*, DIR/report.html      derived, made anew from the cells
@@ -20,7 +21,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,6 +36,7 @@ __all__ = ["Store", "read_json", "to_json", "write_atomic"]
 SCHEMA = 1
 
 _WRITING = ".writing-"
+_EVIDENCE = "evidence."  # begins the names of arrays that only a report reads
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -117,7 +119,7 @@ class Store:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self._lock = hold_folder(self.root, "run")
-            for left in (*self.root.glob(f"{_WRITING}*"), *self.root.glob(f"cells/{_WRITING}*")):
+            for left in (*self.root.glob(f"{_WRITING}*"), *self.root.glob(f"*/{_WRITING}*")):
                 left.unlink(missing_ok=True)  # by a process that was killed, for nobody else writes here now
         except OSError as error:
             raise ConfigError(
@@ -223,13 +225,21 @@ class Store:
         return record if done or (_stands(record, timeout_s) and not retry_failed) else None
 
     def read_arrays(self, record: Mapping[str, Any]) -> dict[str, AnyArray]:
-        """Return the arrays of a cell; empty where it has none."""
+        """Return the arrays of a cell but its evidence; empty where it has none."""
+        return self._read(record, lambda name: not name.startswith(_EVIDENCE))
+
+    def read_evidence(self, record: Mapping[str, Any]) -> dict[str, AnyArray]:
+        """Return the evidence of a cell by name, as `featbench.evidence` makes it; empty where none was kept."""
+        found = self._read(record, lambda name: name.startswith(_EVIDENCE))
+        return {name.removeprefix(_EVIDENCE): array for name, array in found.items()}
+
+    def _read(self, record: Mapping[str, Any], wanted: Callable[[str], bool]) -> dict[str, AnyArray]:
         if not record.get("arrays"):
             return {}
         path = self.root / "cells" / Path(record["arrays"]).name
         try:
             with np.load(path, allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
+                return {name: file[name] for name in file.files if wanted(name)}
         except (OSError, ValueError, EOFError) as error:
             raise StoreError(f"{path}: cannot be read ({error}). Run the cell again with --force.") from error
 

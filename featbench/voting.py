@@ -19,7 +19,8 @@ from featbench.base import Classifier
 from featbench.classifiers.votes import deviation_of, votes_of
 from featbench.config import Cell, EnsembleCell
 from featbench.errors import StoreError
-from featbench.evaluation import Evaluated, Prediction, identity, judge, throughput, train_sample
+from featbench.evaluation import Evaluated, Prediction, identity, judge, train_sample
+from featbench.pace import throughput
 from featbench.preprocessing import make_preprocess
 from featbench.sealed import SealedDataset, Selected
 from featbench.stages import Features

@@ -63,6 +63,8 @@ class Settings(Section):
     splits: Annotated[int, Ge(2), Le(100)] | None = None
     train_size: TrainSize | Annotated[list[TrainSize], Len(1, 100)] = "all"
     timing: Timing = Timing()
+    evidence: bool = True
+    images: Literal["thumbnails", "none"] = "thumbnails"
 
     @property
     def train_sizes(self) -> tuple[int | None, ...]:
@@ -101,6 +103,8 @@ class Experiment:
     reproduces: tuple[tuple[str, Rule | None], ...] = ()
     quick: bool = False
     executor: Local | Dask = Local()
+    evidence: bool = True
+    images: Literal["thumbnails", "none"] = "thumbnails"
 
     def cells(self) -> Iterator[Cell | EnsembleCell]:
         """Yield every cell, those that share a stage one after another, ensembles after their members."""

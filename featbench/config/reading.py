@@ -75,6 +75,8 @@ def read_experiment(document: Document, name: str) -> Experiment:
         selection=selection,
         timing=settings.timing,
         train_sizes=settings.train_sizes,
+        evidence=settings.evidence,
+        images=settings.images,
         executor=executor,
     )
     experiment = read_exclusions(document, experiment)

@@ -18,6 +18,7 @@ from featbench.errors import ConfigError, StoreError, must_be
 from featbench.report import write_results
 from featbench.store import Store, write_atomic
 from featbench.text import first_few
+from featbench.thumbnails import join_thumbnails
 
 __all__ = ["Merged", "merge"]
 
@@ -72,6 +73,7 @@ def merge(folders: Sequence[Path], output: Path, prefer: Path | None = None) -> 
     ------
     ConfigError
         Two folders have the same cell with different results, and `prefer` is neither; a folder that holds no run;
+        quick looks among whole runs;
         an output that holds something.
     StoreError
         A file is damaged, or the output cannot be written.
@@ -88,6 +90,7 @@ def merge(folders: Sequence[Path], output: Path, prefer: Path | None = None) -> 
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ConfigError(f"{output}: holds something already. Choose a new or empty folder with --output.")
     runs = [store.read_run() for store in stores]
+    _refuse_mixture(stores, runs)
     chosen, n_shared = _choose(stores, prefer)
     _refuse_alike([chosen[cell] for cell in _listed(runs) if cell in chosen])
     beside = _beside(output)
@@ -95,6 +98,8 @@ def merge(folders: Sequence[Path], output: Path, prefer: Path | None = None) -> 
         merged = Store(beside / "run")
         for found in chosen.values():
             _copy(found, merged)
+        for store in stores:
+            join_thumbnails(store.root, merged.root)
         lines = _ledger(stores)
         if lines:
             write_atomic(merged.root / "ledger.jsonl", "\n".join(lines) + "\n")
@@ -108,6 +113,16 @@ def merge(folders: Sequence[Path], output: Path, prefer: Path | None = None) -> 
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return Merged(output, len(chosen), n_shared, len(lines))
+
+
+def _refuse_mixture(stores: Sequence[Store], runs: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse quick looks among whole runs: figures of a sample's folds, and those of test images."""
+    quick = [str(store.root) for store, run in zip(stores, runs, strict=True) if run.get("quick")]
+    if quick and len(quick) < len(stores):
+        raise ConfigError(
+            f"records merge: {first_few(quick, 5)} hold quick looks at samples, the others whole runs. "
+            "Merge either kind alone."
+        )
 
 
 def _beside(output: Path) -> Path:
@@ -241,6 +256,7 @@ def _description(stores: Sequence[Store], runs: Sequence[Mapping[str, Any]]) -> 
         "version": featbench.__version__,
         "cells": _listed(runs),
         "reproduces": {cell: name for run in runs for cell, name in (run.get("reproduces") or {}).items()},
+        "quick": bool(runs[0].get("quick")),
         "environment": environments[0] if same else {},
         "merged_from": merged_from,
     }
