@@ -1,6 +1,7 @@
 """Duplicates across the split: what counts as one, and what does not."""
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -158,3 +159,15 @@ def test_training_images_are_looked_at_in_parts(crops, monkeypatch):
     assert 0 < at_once.sum() < len(test), "some originals are no training images"
     monkeypatch.setattr(duplicates, "_KNOWN", 7)
     np.testing.assert_array_equal(near_duplicates(test, train), at_once)
+
+
+def test_thumbnails_of_all_training_images_are_never_in_memory_together(rng, monkeypatch):
+    """20,000 thumbnails would be 15 MB, and 61 MB while their bits are made."""
+    monkeypatch.setattr(duplicates, "_KNOWN", 1000)
+    train = rng.integers(0, 256, (20_000, 16, 16, 3), dtype=np.uint8)
+    tracemalloc.start()
+    found = near_duplicates(train[[0, 19_999]], train)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.all()
+    assert peak < 12e6
