@@ -1,23 +1,31 @@
-"""One page that stands alone: no script, no network, everything escaped."""
+"""One page that stands alone: its charts, their library and all data inside, no network, everything escaped."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import hashlib
+import re
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from featbench.report.figures import critical_difference_diagram, selection_curve
+from featbench.report.charts import CHARTS, Chart, charts_of
+from featbench.report.charts.failures import confusions
+from featbench.report.figures import critical_difference_diagram
 from featbench.report.ranking import ranking_of, told_ranking
-from featbench.report.summary import DatasetSummary, Line, Summary
-from featbench.report.table import caption, columns_of, footnotes, verdict
+from featbench.report.rows import table_of
+from featbench.report.summary import DatasetSummary, Summary
+from featbench.report.table import caption, footnotes, verdict
+from featbench.report.trust import facts_of_data, facts_of_machine
 from featbench.report.work import HEADINGS, MEANING, work_of
 from featbench.text import printable
 
 __all__ = ["as_html"]
 
-_MAX_CLASSES = 40  # a larger confusion matrix is unreadable on a page
+_SCRIPTS = ("vega.js", "page.js")
 
 
 def as_html(summary: Summary) -> str:
@@ -30,7 +38,13 @@ def as_html(summary: Summary) -> str:
     Returns
     -------
     str
-        Text from data sets is escaped by the template engine and freed of control characters.
+        Text from data sets is escaped by the template engine and freed of control characters. The page's policy
+        lets it ask for nothing and run no script but its own two, which it knows by their hashes.
+
+    Raises
+    ------
+    StoreError
+        A file of predictions is damaged.
     """
     environment = Environment(
         loader=PackageLoader("featbench.report"),
@@ -40,30 +54,56 @@ def as_html(summary: Summary) -> str:
         lstrip_blocks=True,
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    charts = [charts_of(dataset, summary.store) for dataset in summary.datasets]
     return environment.get_template("page.html").render(
         run=summary.run,
+        policy=_policy(),
+        style=_asset("page.css"),
+        scripts=[_asset(name) for name in _SCRIPTS],
         work={"headings": HEADINGS, "meaning": MEANING},
-        datasets=[_dataset(dataset) for dataset in summary.datasets],
+        datasets=[
+            _dataset(dataset, summary, shown) for dataset, shown in zip(summary.datasets, charts, strict=True)
+        ],
+        charts={
+            f"d{number}-{name}": chart.to_json()
+            for number, shown in enumerate(charts, 1)
+            for name, chart in shown.items()
+        },
         ranks=_ranks(summary),
         footnotes=footnotes(summary),
-        environment=_facts(summary.run.get("environment") or {}),
-        openings=summary.openings,
+        environment=facts_of_machine(summary.run.get("environment") or {}),
     )
 
 
-def _dataset(dataset: DatasetSummary) -> dict[str, Any]:
-    columns = columns_of([dataset])
-    curves = [(line.label, selection_curve(line)) for line in dataset.lines]
+@cache
+def _asset(name: str) -> Markup:
+    """Return a file of the package's own, which does not end the element that it stands in."""
+    text = (files("featbench.report") / "assets" / name).read_text(encoding="utf-8")
+    assert not re.search(r"</script|</style|<!--", text, re.IGNORECASE)
+    return Markup(text)  # noqa: S704
+
+
+@cache
+def _policy() -> str:
+    hashes = (hashlib.sha256(_asset(name).encode()).digest() for name in _SCRIPTS)
+    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
+    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed}"
+
+
+def _dataset(dataset: DatasetSummary, summary: Summary, charts: dict[str, Chart]) -> dict[str, Any]:
+    best = dataset.recommended
+    failing = best is not None and "confusion" in charts and best.done[0].get("scores")
     return {
+        "name": dataset.name,
         "caption": caption(dataset),
         "verdict": verdict(dataset),
-        "columns": columns,
-        "lines": [{"line": line, "cells": [c.show(line) for c in columns]} for line in dataset.lines],
-        # matplotlib escapes the text that it draws, and nothing else goes in.
-        "curves": [(label, Markup(svg)) for label, svg in curves if svg],  # noqa: S704
-        "confusion": _confusion(dataset.recommended, dataset.data),
+        **table_of(dataset),
+        "charts": {name: charts.get(name) for name in CHARTS},
+        "best": best.label if best else "",
+        "confusions": confusions(best, list(dataset.data["classes"])) if best and failing else [],
         "work": [work.cells() for work in work_of(dataset)],
-        "data": dataset.data,
+        "facts": facts_of_data(dataset, summary),
     }
 
 
@@ -74,22 +114,3 @@ def _ranks(summary: Summary) -> dict[str, Any] | None:
     # matplotlib escapes the text that it draws, and nothing else goes in.
     diagram = Markup(critical_difference_diagram(ranking))  # noqa: S704
     return {"n": ranking.n_datasets, "told": told_ranking(ranking), "diagram": diagram}
-
-
-def _confusion(line: Line | None, data: Mapping[str, Any]) -> dict[str, Any] | None:
-    classes = list(data.get("classes") or ())
-    if line is None or not 2 <= len(classes) <= _MAX_CLASSES or "scores" not in line.done[0]:
-        return None
-    rows = line.done[0]["scores"]["confusion"]
-    shaded = [[(count, count / max(1, sum(row))) for count in row] for row in rows]
-    return {"label": line.label, "classes": classes, "rows": list(zip(classes, shaded, strict=True))}
-
-
-def _facts(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
-    facts = []
-    for name, value in environment.items():
-        if isinstance(value, Mapping):
-            value = ", ".join(f"{k} {v}" for k, v in value.items())
-        if value is not None:
-            facts.append((name, str(value)))
-    return facts

@@ -158,6 +158,8 @@ class Summary:
         Cells in the folder that belong to another experiment; they are kept and not shown.
     openings : tuple of dict
         The ledger.
+    store : Store
+        The folder, for the arrays of its cells.
     """
 
     run: Mapping[str, Any]
@@ -166,6 +168,7 @@ class Summary:
     n_missing: int
     n_foreign: int
     openings: tuple[Mapping[str, Any], ...]
+    store: Store
 
 
 def summarize_run(store: Store) -> Summary:
@@ -200,6 +203,7 @@ def summarize_run(store: Store) -> Summary:
         n_missing=len(wanted) - len(records),
         n_foreign=len(set(store.cell_ids()) - set(wanted)),
         openings=tuple(store.openings()),
+        store=store,
     )
 
 

@@ -1,0 +1,19 @@
+"""Make ``featbench/report/assets/vega.js`` anew: ``pip install vl-convert-python==1.9.0.post1``, then this."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import vl_convert
+
+VEGA_LITE = "6.4"
+
+
+def main() -> None:
+    """Write the bundle: Vega, Vega-Lite and Vega-Embed, as globals of the page."""
+    path = Path(__file__).parents[1] / "featbench" / "report" / "assets" / "vega.js"
+    path.write_text(vl_convert.javascript_bundle(vl_version=VEGA_LITE), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

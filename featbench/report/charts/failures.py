@@ -1,0 +1,266 @@
+"""Where rows fail: classes taken for others, accuracy of each class, and rows that say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from featbench.report.charts.chart import ACCENT, INK, PAPER, WARM, Chart, clean, clipped, spec
+from featbench.report.summary import DatasetSummary, Line
+from featbench.store import Store
+from featbench.types import AnyArray
+
+__all__ = ["agreement_chart", "agreement_of", "class_chart", "confusion_chart", "confusions"]
+
+_BUDGET = 120_000  # numbers of all matrices on a page, about 4 MB
+_LABELLED = 20  # classes up to which a square is large enough for its number
+_ROWS = 24  # rows beside each other in the chart of agreement
+
+
+def _judged(dataset: DatasetSummary) -> list[Line]:
+    """Return the rows with scores of the data set's classes, the recommended one first."""
+    n = len(dataset.data.get("classes") or ())
+    matrices = [
+        (line.done[0].get("scores") or {}).get("confusion") if line.done else None for line in dataset.lines
+    ]
+    lines = [line for line, matrix in zip(dataset.lines, matrices, strict=True) if len(matrix or ()) == n > 1]
+    return sorted(lines, key=lambda line: not line.recommended)
+
+
+def confusion_chart(dataset: DatasetSummary) -> Chart | None:
+    """Return a confusion matrix a row, of its first finished cell, as many as the page can carry."""
+    classes = clipped(dataset.data.get("classes") or (), 24)
+    lines = _judged(dataset)[: max(1, _BUDGET // max(1, len(classes) ** 2))]
+    names = clipped((line.label for line in lines), 90)
+    choices = [(name, _matrix(line, classes)) for name, line in zip(names, lines, strict=True)]
+    return Chart("Confusion matrix", "row", tuple(choices)) if choices else None
+
+
+def _matrix(line: Line, classes: Sequence[str]) -> dict[str, Any]:
+    counts = np.asarray(line.done[0]["scores"]["confusion"])
+    shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    # Empty squares of many classes would be most of the file.
+    shown = [
+        (i, j)
+        for i in range(len(classes))
+        for j in range(len(classes))
+        if len(classes) <= _LABELLED or counts[i, j]
+    ]
+    values = [
+        {"t": classes[i], "p": classes[j], "n": int(counts[i, j]), "s": round(float(shares[i, j]), 3)}
+        for i, j in shown
+    ]
+    few = len(classes) <= _LABELLED
+    axis = {"labelLimit": 110, "labelOverlap": not few, "domain": False, "ticks": False, "grid": False}
+    x = {
+        "field": "p",
+        "type": "nominal",
+        "sort": list(classes),
+        "title": "predicted",
+        "axis": {**axis, "labelAngle": -40},
+    }
+    y = {"field": "t", "type": "nominal", "sort": list(classes), "title": "true", "axis": axis}
+    tooltip = [
+        {"field": "t", "title": "true"},
+        {"field": "p", "title": "predicted"},
+        {"field": "n", "title": "images"},
+        {"field": "s", "title": "of the class", "format": ".1%"},
+    ]
+    squares = {
+        "mark": {"type": "rect", "stroke": PAPER, "strokeWidth": 1 if few else 0},
+        "encoding": {
+            "x": x,
+            "y": y,
+            "tooltip": tooltip,
+            "color": {"condition": {"test": "datum.t == datum.p", "value": ACCENT}, "value": WARM},
+            # From 0.05, so that an empty square is seen to be one.
+            "opacity": {
+                "field": "s",
+                "type": "quantitative",
+                "legend": None,
+                "scale": {"domain": [0, 1], "range": [0.05, 1]},
+            },
+        },
+    }
+    numbers = {
+        "mark": {"type": "text", "fontSize": 11, "aria": False},
+        "encoding": {
+            "x": x,
+            "y": y,
+            "text": {"field": "n"},
+            "color": {"condition": {"test": "datum.s > 0.5", "value": PAPER}, "value": INK},
+        },
+    }
+    return spec(
+        values,
+        max(200, min(900, (30 if few else 9) * len(classes))),
+        layer=[squares, numbers] if few else [squares],
+    )
+
+
+def class_chart(dataset: DatasetSummary) -> Chart | None:
+    """Return the accuracy of each class: of a row, and of the recommended one beside it."""
+    classes = clipped(dataset.data.get("classes") or (), 24)
+    lines = [line for line in _judged(dataset) if "per_class" in line.done[0]["scores"]]
+    lines = lines[: max(1, _BUDGET // max(1, len(classes)))]
+    if not lines:
+        return None
+    first = np.asarray(lines[0].done[0]["scores"]["per_class"], dtype=float)
+    names = clipped((line.label for line in lines), 90)
+    choices = []
+    for name, line in zip(names, lines, strict=True):
+        own = np.asarray(line.done[0]["scores"]["per_class"], dtype=float)
+        values = [
+            {"c": classes[i], "a": round(100 * float(own[i]), 2), "b": round(100 * float(first[i]), 2)}
+            for i in range(len(classes))
+            if np.isfinite(own[i]) and np.isfinite(first[i])
+        ]
+        choices.append((name, _bars(values, clean(lines[0].label), beside=line is not lines[0])))
+    return Chart("Accuracy of each class", "row", tuple(choices))
+
+
+def _bars(values: Sequence[dict[str, Any]], best: str, *, beside: bool) -> dict[str, Any]:
+    y = {
+        "field": "c",
+        "type": "nominal",
+        "sort": {"field": "a", "order": "descending"},
+        "title": None,
+        "axis": {"labelLimit": 130, "domain": False, "ticks": False, "grid": False, "labelOverlap": True},
+    }
+    x = {
+        "type": "quantitative",
+        "title": "test images of the class that are labelled right, %",
+        "scale": {"domain": [0, 100]},
+    }
+    tooltip = [
+        {"field": "c", "title": "class"},
+        {"field": "a", "title": "right, %"},
+        {"field": "b", "title": f"{best}, %"},
+    ]
+    bars = {
+        "mark": {"type": "bar", "color": ACCENT, "opacity": 0.8, "cornerRadiusEnd": 2},
+        "encoding": {"x": {**x, "field": "a"}, "y": y, "tooltip": tooltip},
+    }
+    ticks = {
+        "mark": {"type": "tick", "color": WARM, "thickness": 2},
+        "encoding": {"x": {**x, "field": "b"}, "y": y, "tooltip": tooltip},
+    }
+    return spec(values, max(160, min(900, 26 * len(values))), layer=[bars, ticks] if beside else [bars])
+
+
+def confusions(line: Line, classes: Sequence[str], most: int = 8) -> list[tuple[str, str, int, int]]:
+    """Return what is most often taken for what.
+
+    Parameters
+    ----------
+    line : Line
+        A row with scores.
+    classes : sequence of str
+    most : int, optional
+        How many at the most.
+
+    Returns
+    -------
+    list of (str, str, int, int)
+        The true class, the predicted one, how many images, of how many of the true class.
+    """
+    counts = np.array(line.done[0]["scores"]["confusion"])
+    sizes = counts.sum(axis=1)
+    np.fill_diagonal(counts, 0)
+    order = np.argsort(-counts, axis=None, kind="stable")[:most]
+    pairs = [(int(i), int(j)) for i, j in zip(*np.unravel_index(order, counts.shape), strict=True)]
+    return [(classes[i], classes[j], int(counts[i, j]), int(sizes[i])) for i, j in pairs if counts[i, j]]
+
+
+def agreement_of(predictions: Sequence[AnyArray]) -> AnyArray:
+    """Return the share of images on which rows say the same.
+
+    Parameters
+    ----------
+    predictions : sequence of ndarray of int, (n,)
+        A row each, of the same images.
+
+    Returns
+    -------
+    ndarray of float64, (rows, rows)
+    """
+    stacked = np.stack(predictions)
+    return np.array([(stacked == row).mean(axis=1) for row in stacked])
+
+
+def agreement_chart(dataset: DatasetSummary, store: Store) -> Chart | None:
+    """Return how often rows say the same of an image, from the stored predictions of the same cells."""
+    rows: list[tuple[Line, AnyArray, AnyArray]] = []
+    for line in dataset.lines:
+        if len(rows) == _ROWS:
+            break
+        if line.done and not line.is_baseline:
+            arrays = store.read_arrays(line.done[0])
+            if "predictions" in arrays and "truth" in arrays:
+                rows.append((line, arrays["predictions"], arrays["truth"]))
+    rows = [row for row in rows if rows and np.array_equal(row[2], rows[0][2])]
+    if len(rows) < 2:
+        return None
+    agree = agreement_of([predicted for _, predicted, _ in rows])
+    wrong = np.stack([predicted != truth for _, predicted, truth in rows]).astype(float)
+    both = wrong @ wrong.T / wrong.shape[1]
+    names = clipped((f"{i}. {line.label}" for i, (line, _, _) in enumerate(rows, 1)), 48)
+    values: list[dict[str, Any]] = [
+        {
+            "a": names[i],
+            "b": str(j + 1),
+            "other": names[j],
+            "s": round(100 * float(agree[i, j]), 2),
+            "w": round(100 * float(both[i, j]), 2),
+        }
+        for i in range(len(rows))
+        for j in range(len(rows))
+        if i != j
+    ]
+    least, most = min(v["s"] for v in values), max(v["s"] for v in values)
+    axis = {"labelLimit": 320, "domain": False, "ticks": False, "grid": False}
+    x = {
+        "field": "b",
+        "type": "nominal",
+        "sort": [str(i + 1) for i in range(len(rows))],
+        "title": None,
+        "axis": {**axis, "labelAngle": 0, "orient": "top"},
+    }
+    y = {"field": "a", "type": "nominal", "sort": names, "title": None, "axis": axis}
+    opacity = {
+        "field": "s",
+        "type": "quantitative",
+        "legend": None,
+        "scale": {"domain": [least, max(most, least + 1)], "range": [0.08, 0.9]},
+    }
+    middle = (least + most) / 2
+    squares = {
+        "mark": {"type": "rect", "color": ACCENT, "stroke": PAPER},
+        "encoding": {
+            "x": x,
+            "y": y,
+            "opacity": opacity,
+            "tooltip": [
+                {"field": "a", "title": "row"},
+                {"field": "other", "title": "and row"},
+                {"field": "s", "title": "say the same, %"},
+                {"field": "w", "title": "both wrong, %"},
+            ],
+        },
+    }
+    numbers = {
+        "mark": {"type": "text", "fontSize": 11, "aria": False},
+        "encoding": {
+            "x": x,
+            "y": y,
+            "text": {"field": "s", "format": ".0f"},
+            "color": {"condition": {"test": f"datum.s > {middle!r}", "value": PAPER}, "value": INK},
+        },
+    }
+    return Chart(
+        "Test images of which two rows say the same, %",
+        "",
+        (("all", spec(values, 28 * len(rows), layer=[squares, numbers])),),
+    )
