@@ -52,8 +52,10 @@ class Claim:
         if self.ours is None or self.difference is None:
             return f"claims to reproduce {theirs}, and cannot be held against it: {self.reason}"
         beyond = "within" if self.holds else "outside"
+        where = " in validation" if self.reference.metric == "val_accuracy" else ""
+        points = round(self.difference, 1) + 0.0  # no negative zero
         return (
-            f"{self.ours:.1f} % beside {theirs}: {self.difference:+.1f} points, {beyond} its tolerance of "
+            f"{self.ours:.1f} %{where} beside {theirs}: {points:+.1f} points, {beyond} its tolerance of "
             f"{self.reference.tolerance:g}"
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from featbench.report.summary import DatasetSummary, Line
+from featbench.report.summary import DatasetSummary
 from featbench.stats import LEVEL, Ranking, rank_over
 
 __all__ = ["ranking_of", "told_ranking"]
@@ -21,27 +21,27 @@ def ranking_of(datasets: Sequence[DatasetSummary]) -> Ranking | None:
     Parameters
     ----------
     datasets : sequence of DatasetSummary
-        Of one run, or of several.
+        Of one run, or of several; of a pipeline that several have on the same data set the first counts.
 
     Returns
     -------
     Ranking or None
         None of fewer than two data sets, or fewer than three pipelines that all of them have.
     """
-    tables = [
-        {line.label: line.mean("test_accuracy") for line in dataset.lines if _counts(line)}
-        for dataset in datasets
-    ]
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for dataset in datasets:  # which several runs may have in common
+        table = found.setdefault((dataset.name, str(dataset.data.get("fingerprint"))), {})
+        for line in dataset.lines:
+            accuracy = line.mean("test_accuracy")
+            if accuracy is not None and line.status == "ok" and not line.is_baseline:
+                table.setdefault(line.label, accuracy)
+    tables = list(found.values())
     if len(tables) < 2:
         return None
     names = [label for label in tables[0] if all(label in table for table in tables)]
     if len(names) < _LEAST:
         return None
     return rank_over(np.array([[table[name] for name in names] for table in tables]), names)
-
-
-def _counts(line: Line) -> bool:
-    return not line.is_baseline and line.status == "ok" and line.mean("test_accuracy") is not None
 
 
 def told_ranking(ranking: Ranking) -> str:

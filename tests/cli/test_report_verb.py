@@ -86,6 +86,14 @@ def test_other_data_and_rows_that_are_not_there(tmp_path: Path) -> None:
     )
 
 
+def test_a_figure_of_validation_says_so(tmp_path: Path) -> None:
+    data = {"n_train": 5000, "n_test": 500}
+    root = claiming(tmp_path / "a", 0.1, name="cs231n-knn-l2-folds", data=data, val_accuracy=0.27999)
+    (held,), failed = check_claims(summarize_run(Store(root)))
+    assert failed == []
+    assert "28.0 % in validation beside cs231n-knn-l2-folds, 28 %: +0.0 points, within" in held
+
+
 def test_ours_and_theirs_stand_in_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = claiming(tmp_path / "a", 0.795)
     code, _, said = called(capsys, root)

@@ -177,6 +177,7 @@ def test_few_data_sets_or_pipelines_are_not_ranked(tmp_path: Path) -> None:
     ranking = ranking_of(datasets)
     assert ranking is not None
     assert told_ranking(ranking).endswith("So few data sets show little.")
+    assert ranking_of([datasets[0], datasets[0]]) is None, "the same data set twice is one"
     two = [DatasetSummary(d.name, d.data, d.lines[:2]) for d in datasets]
     assert ranking_of(two) is None
 
