@@ -17,10 +17,12 @@ from featbench.cache import Cache
 from featbench.config import Cell, EnsembleCell, Experiment, filtered, load_experiment
 from featbench.errors import FeatbenchError
 from featbench.estimates import Cost, memory_told, told_of_features, told_of_row
-from featbench.keys import cell_key, ensemble_key
+from featbench.keys import cell_key
 from featbench.probing import Probe
 from featbench.progress import SILENT, Progress
 from featbench.quick import quick_experiment
+from featbench.results import FAILED
+from featbench.reuse import Reuse
 from featbench.stages import Skipped, kept
 from featbench.store import Store
 
@@ -78,6 +80,9 @@ def dry_run(
     overrides: Sequence[str] = (),
     filters: Sequence[str] = (),
     quick: bool = False,
+    force: bool = False,
+    retry_failed: bool = False,
+    timeout_s: float | None = None,
     cache: str | Path | bool = True,
     progress: Progress | None = None,
 ) -> list[Planned]:
@@ -88,7 +93,7 @@ def dry_run(
 
     Parameters
     ----------
-    config, output, overrides, filters, quick, cache
+    config, output, overrides, filters, quick, force, retry_failed, timeout_s, cache
         As of `featbench.runner.run`.
     progress : Progress, optional
         Is told what is being looked at.
@@ -110,14 +115,13 @@ def dry_run(
         experiment = quick_experiment(experiment)
     cells = filtered(experiment, filters)
     store, tell = Store(output or Path("runs") / experiment.name), (progress or SILENT).stage
-    records = _records(store)
+    reuse, records = Reuse(store, force, retry_failed, timeout_s), _records(store)
+    kept_in = None if cache is False else Cache(None if cache is True else cache)
     planned: list[Planned] = []
     for split in plan(cells, experiment.splits, experiment.timing, tell):
-        planner = _Planner(
-            store, split, records, None if cache is False else Cache(None if cache is True else cache)
-        )
+        planner = _Planner(reuse, split, records, kept_in)
         planned += [row for block in split.blocks for row in planner.of_block(block)]
-        planned += [_of_ensemble(ensemble, store, split) for ensemble in split.ensembles]
+        planned += [_of_ensemble(ensemble, reuse, split) for ensemble in split.ensembles]
     return planned
 
 
@@ -132,26 +136,24 @@ def _records(store: Store) -> list[dict[str, Any]]:
     return [record for record in found if record is not None]
 
 
-def _of_ensemble(cell: EnsembleCell, store: Store, split: Split) -> Planned:
-    there = [store.finished(member.cell_id, cell_key(member, split.data)) for member in cell.members]
-    key = ensemble_key(cell, split.data, ["ok" if record is None else record["status"] for record in there])
-    found = store.finished(cell.cell_id, key)
+def _of_ensemble(cell: EnsembleCell, reuse: Reuse, split: Split) -> Planned:
+    found = reuse.of_ensemble(cell, split.data)
     return Planned(cell, split.data.name, _result(found), note="" if found else "its members' fits again")
 
 
 def _result(record: Mapping[str, Any] | None) -> str:
     if record is None:
         return "missing"
-    return "failed" if record["status"] in ("failed", "timeout") else "there"
+    return "failed" if record["status"] in FAILED else "there"
 
 
 class _Planner:
     """Looks at the blocks of one split."""
 
     def __init__(
-        self, store: Store, split: Split, records: Sequence[dict[str, Any]], cache: Cache | None
+        self, reuse: Reuse, split: Split, records: Sequence[dict[str, Any]], cache: Cache | None
     ) -> None:
-        self._store, self._data, self._records, self._cache = store, split.data, records, cache
+        self._reuse, self._data, self._records, self._cache = reuse, split.data, records, cache
         self._base_mb = psutil.Process().memory_info().rss / 1e6
 
     def of_block(self, block: Block) -> Iterator[Planned]:
@@ -159,7 +161,7 @@ class _Planner:
         self._probed: tuple[Probe, Cost] | None = None
         first = True
         for cell in block.cells:
-            found = self._store.finished(cell.cell_id, cell_key(cell, self._data))
+            found = self._reuse.finished(cell, cell_key(cell, self._data))
             if found is not None or cell.extractor is None:
                 yield Planned(cell, self._data.name, _result(found))
                 continue

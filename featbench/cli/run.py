@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -54,14 +54,21 @@ RetryOption = Annotated[
 TimeoutOption = Annotated[
     float | None,
     typer.Option(
-        "--timeout", metavar="SECONDS", min=0.0, help="End a row after so long; each runs in a process of its own."
+        "--timeout",
+        metavar="SECONDS",
+        min=0.0,
+        help="End a row after so long; each runs in a process of its own.",
     ),
 ]
-FailFastOption = Annotated[bool, typer.Option("--fail-fast", help="Begin no further row after one that failed.")]
+FailFastOption = Annotated[
+    bool, typer.Option("--fail-fast", help="Begin no further row after one that failed.")
+]
 CacheOption = Annotated[
     Path | None,
     typer.Option(
-        "--cache", metavar="DIR", help="Where features are kept [default: FEATBENCH_CACHE, or the user's folder]."
+        "--cache",
+        metavar="DIR",
+        help="Where features are kept [default: FEATBENCH_CACHE, or the user's folder].",
     ),
 ]
 NoCacheOption = Annotated[
@@ -89,7 +96,8 @@ def run(
     """Run an experiment and print its table of accuracy and cost."""
     if dry:
         kept = cache_of(cache, none=no_cache)
-        return _plan(config, output, overrides or (), filters or (), quick=quick, cache=kept)
+        again = {"force": force, "retry_failed": retry_failed, "timeout_s": timeout}
+        return _plan(config, output, overrides or (), filters or (), again, quick=quick, cache=kept)
     from featbench.runner import run as run_experiment
 
     result = run_experiment(
@@ -114,6 +122,7 @@ def _plan(
     output: Path | None,
     overrides: Sequence[str],
     filters: Sequence[str],
+    again: Mapping[str, Any],
     *,
     quick: bool,
     cache: Path | bool,
@@ -121,7 +130,9 @@ def _plan(
     from featbench.cli.planned import print_planned
     from featbench.dry_run import dry_run
 
-    rows = dry_run(config, output=output, overrides=overrides, filters=filters, quick=quick, cache=cache)
+    rows = dry_run(
+        config, output=output, overrides=overrides, filters=filters, quick=quick, cache=cache, **again
+    )
     print_planned(rows)
     return 0
 

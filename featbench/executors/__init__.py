@@ -14,7 +14,7 @@ from featbench.errors import ConfigError
 from featbench.executors.apart import Apart
 from featbench.executors.base import Executor, Here, Job
 
-__all__ = ["Executor", "Job", "make_executor"]
+__all__ = ["Executor", "Job", "make_executor", "refuse_apart"]
 
 
 def make_executor(
@@ -53,11 +53,7 @@ def make_executor(
         No scheduler answers, or none of its workers can be used; or stages are to run apart elsewhere than here.
     """
     if apart is not None:
-        if asked != Local():
-            raise ConfigError(
-                "--timeout and timing.isolate: rows run one at a time in processes of their own. Leave out --jobs and "
-                "executor, or these."
-            )
+        refuse_apart(asked)
         return Apart(tell, deadline, cache, apart, timeout_s)
     if isinstance(asked, Dask):
         from featbench.executors.cluster import Cluster
@@ -68,3 +64,18 @@ def make_executor(
     from featbench.executors.processes import Processes
 
     return Processes(asked.jobs, tell, deadline, str(cache) if cache else False)
+
+
+def refuse_apart(asked: Local | Dask) -> None:
+    """Refuse to run stages apart elsewhere than here, one after another.
+
+    Raises
+    ------
+    ConfigError
+        Saying what excludes what.
+    """
+    if asked != Local():
+        raise ConfigError(
+            "--timeout and timing.isolate: rows run one at a time in processes of their own. Leave out --jobs and "
+            "executor, or these."
+        )

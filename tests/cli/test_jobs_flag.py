@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from featbench import executors, runner
+from featbench import executors, walk
 from featbench.cli import _code as featbench
 from featbench.config.executor import Local
 
@@ -29,7 +29,7 @@ def test_jobs_decide_where_blocks_are_done(
         asked.append(executor)
         return executors.make_executor(Local(), *arguments)
 
-    monkeypatch.setattr(runner, "make_executor", here)
+    monkeypatch.setattr(walk, "make_executor", here)
     assert featbench(["run", config, "--jobs", "3", "--output", str(tmp_path / "run")], debug=False) == 0
     assert asked == [Local(jobs=3)]
 
@@ -42,6 +42,8 @@ def test_jobs_decide_where_blocks_are_done(
             ["--jobs", "2", "--set", "executor={name: dask, address: 'tcp://127.0.0.1:9'}"],
             "the experiment asks for a Dask cluster",
         ),
+        (["--jobs", "2", "--timeout", "5"], "Leave out --jobs and executor, or these."),
+        (["--jobs", "2", "--set", "timing={isolate: true}"], "Leave out --jobs and executor, or these."),
     ],
 )
 def test_what_cannot_be_is_said(

@@ -133,6 +133,19 @@ def test_rows_of_one_name_that_were_asked_differently_are_refused(tmp_path: Path
         merge([a, b], tmp_path / "both")
 
 
+def test_quick_looks_are_merged_among_themselves_alone(tmp_path: Path) -> None:
+    a = folder(tmp_path / "a", cell("hog → svm"), quick=True)
+    b = folder(tmp_path / "b", cell("hue → svm"), quick=True)
+    whole = folder(tmp_path / "whole", cell("hog → knn"))
+    with pytest.raises(
+        ConfigError, match=r"a hold quick looks at samples, the others whole runs\. Merge either"
+    ):
+        merge([a, whole], tmp_path / "both")
+    assert not (tmp_path / "both").exists()
+    assert Store(merge([a, b], tmp_path / "quick").root).read_run()["quick"] is True
+    assert Store(merge([whole], tmp_path / "copy").root).read_run()["quick"] is False
+
+
 def test_cells_of_an_older_experiment_stay_unlisted(tmp_path: Path) -> None:
     a = folder(tmp_path / "a", cell("hog → svm"))
     record, arrays = cell("hog → svm")

@@ -123,6 +123,31 @@ def test_a_row_that_failed_is_missing(made: Path, tmp_path: Path) -> None:
     assert all(row.there for row in rows if "hog" not in row.cell.label)
 
 
+def test_what_a_run_would_make_again_is_missing(made: Path, tmp_path: Path) -> None:
+    grid = plan(train_size=[100, 400], ensembles=[{"best": 2}])
+    there = dry_run(grid, output=made)
+    assert [row.there for row in there if "ensemble" not in row.cell.label] == [True] * 10
+    assert not any(row.there for row in dry_run(grid, output=made, force=True))
+    store = Store(tmp_path)
+    late = {
+        "status": "timeout",
+        "failure": "timeout",
+        "reason": "ended after 2 s, the limit.",
+        "timeout_s": 2.0,
+    }
+    for record in map(Store(made).read_cell, Store(made).cell_ids()):
+        assert record is not None
+        store.write_cell({**record, **late} if record["label"].startswith("raw") else record)
+
+    def late_rows(**flags: Any) -> list[str]:
+        return [
+            row.result for row in dry_run(grid, output=tmp_path, **flags) if row.cell.label.startswith("raw")
+        ]
+
+    assert late_rows(timeout_s=2.0) == ["failed"] * 4
+    assert late_rows(timeout_s=5.0) == late_rows(timeout_s=2.0, retry_failed=True) == ["missing"] * 4
+
+
 def test_a_pair_that_does_not_fit_and_one_that_cannot_be_probed_say_why(tmp_path: Path) -> None:
     rows = dry_run(plan(extractors=["hue"]), output=tmp_path)
     assert {row.note.split(":")[0] for row in rows[2:]} == {"will be skipped"}
