@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
@@ -28,30 +29,34 @@ _AT_ONCE = 64  # images that are decoded at once
 _Key = tuple[str, int]
 
 
-def keep_thumbnails(store: Store, data: SealedDataset, records: Sequence[Mapping[str, Any]]) -> None:
+def keep_thumbnails(store: Store, data: SealedDataset, cell_ids: Sequence[str]) -> None:
     """Write the thumbnails of a split whose rows are done, unless those that are wanted are there.
+
+    That it cannot be done is a warning: a run without them is whole, and the next one tries again.
 
     Parameters
     ----------
     store : Store
     data : SealedDataset
         Its test labels are not asked for: what rows got wrong is stored with them.
-    records : sequence of mapping
+    cell_ids : sequence of str
         The cells of the split; those that were not judged are passed over.
-
-    Raises
-    ------
-    StoreError
-        A file is damaged, or the folder cannot be written.
     """
-    done = [r for r in records if r["status"] == "ok" and r.get("extractor")]
+    try:
+        _keep(store, data, cell_ids)
+    except Exception as error:
+        warnings.warn(f"thumbnails of {data.name}: {type(error).__name__}: {error}", stacklevel=2)
+
+
+def _keep(store: Store, data: SealedDataset, cell_ids: Sequence[str]) -> None:
+    records = [record for name in cell_ids if (record := store.read_cell(name)) is not None]
+    done = [record for record in records if record["status"] == "ok" and record["extractor"]]
     if not done or data.test_labels.closed:
         return
     path = thumbnail_file(store.root, done[0])
-    rows = judged_rows(store, done)
-    wanted = wanted_thumbnails(rows, [store.read_evidence(record) for record in done])
+    wanted = wanted_thumbnails(judged_rows(store, done), [store.read_evidence(record) for record in done])
     there = read_thumbnails(path)
-    if wanted and not set(wanted) <= set(there):
+    if not set(wanted) <= set(there):
         write_thumbnails(path, _made(data, wanted, there))
 
 
