@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Generic, TypeVar
 
 from featbench.errors import ConfigError
 from featbench.isolation.failures import Failure
 from featbench.isolation.process import child_process
+from featbench.timing.memory import read_parts
 
 __all__ = ["Outcome", "run_in_child"]
 
@@ -44,16 +43,10 @@ class Outcome(Generic[Result]):
 
     def look(self, pid: int) -> None:
         """Note the memory that a process has now."""
-        kilobytes = {}
-        with contextlib.suppress(OSError):  # no such file outside Linux, or no such process any more
-            for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-                if line.startswith(("RssAnon:", "RssFile:", "RssShmem:")):
-                    name, number = line.split()[:2]
-                    kilobytes[name] = int(number)
-        if len(kilobytes) == 3:
-            anonymous, *mapped = kilobytes.values()
-            self.anonymous_mb = max(self.anonymous_mb or 0.0, anonymous * 1024 / 1e6)
-            self.mapped_mb = max(self.mapped_mb or 0.0, sum(mapped) * 1024 / 1e6)
+        parts = read_parts(pid)
+        if parts is not None:
+            self.anonymous_mb = max(self.anonymous_mb or 0.0, parts[0])
+            self.mapped_mb = max(self.mapped_mb or 0.0, parts[1])
 
 
 def run_in_child(

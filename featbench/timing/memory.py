@@ -145,10 +145,13 @@ class PeakMemory:
             self._mapped = max(parts[1], self._mapped or 0.0)
 
 
-def read_parts() -> tuple[float, float] | None:
-    """Return anonymous and mapped memory of this process now, 10⁶ bytes; None where the system does not tell."""
+def read_parts(pid: int | None = None) -> tuple[float, float] | None:
+    """Return anonymous and mapped memory of a process now, of this one by default, in units of 10⁶ bytes.
+
+    None where the system does not tell, or there is no such process any more.
+    """
     try:
-        status = _STATUS.read_bytes()
+        status = (_STATUS if pid is None else Path(f"/proc/{pid}/status")).read_bytes()
     except OSError:
         return None
     kilobytes = {}
