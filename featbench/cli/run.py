@@ -74,6 +74,9 @@ CacheOption = Annotated[
 NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Make and time all features anew, and keep none.")
 ]
+NoImagesOption = Annotated[
+    bool, typer.Option("--no-images", help="Keep no image of the data set for the report; as images=none.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print results.json instead of the table.")]
 
 
@@ -92,18 +95,20 @@ def run(
     as_json: JsonOption = False,
     cache: CacheOption = None,
     no_cache: NoCacheOption = False,
+    no_images: NoImagesOption = False,
 ) -> int:
     """Run an experiment and print its table of accuracy and cost."""
+    overrides = [*(overrides or ()), *(["images=none"] if no_images else [])]
     if dry:
         kept = cache_of(cache, none=no_cache)
         again = {"force": force, "retry_failed": retry_failed, "timeout_s": timeout}
-        return _plan(config, output, overrides or (), filters or (), again, quick=quick, cache=kept)
+        return _plan(config, output, overrides, filters or (), again, quick=quick, cache=kept)
     from featbench.runner import run as run_experiment
 
     result = run_experiment(
         config,
         output=output,
-        overrides=overrides or (),
+        overrides=overrides,
         filters=filters or (),
         quick=quick,
         force=force,

@@ -21,7 +21,7 @@ __all__ = ["claims_of", "read_claims"]
 
 _KEY = "reproduces"
 # What --set may say without making another pipeline of a row.
-_SAME_ROWS = ("timing", "executor", "seeds", _KEY)
+_SAME_ROWS = ("timing", "executor", "seeds", "evidence", "images", _KEY)
 
 
 def read_claims(document: Document, experiment: Experiment) -> Experiment:
