@@ -101,4 +101,4 @@ function table(section) {
 
 document.body.classList.add("scripted");
 document.querySelectorAll("section.dataset").forEach(table);
-drawAll();
+requestAnimationFrame(() => setTimeout(drawAll)); // the first screen comes before the charts

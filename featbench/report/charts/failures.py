@@ -220,7 +220,7 @@ def agreement_chart(dataset: DatasetSummary, store: Store) -> Chart | None:
         if i != j
     ]
     least, most = min(v["s"] for v in values), max(v["s"] for v in values)
-    axis = {"labelLimit": 320, "domain": False, "ticks": False, "grid": False}
+    axis = {"labelLimit": 200, "domain": False, "ticks": False, "grid": False}
     x = {
         "field": "b",
         "type": "nominal",
