@@ -108,6 +108,7 @@ class Apart:
         told = {"start_s": outcome.start_s, "stages": stages}
         if outcome.failure is not None:
             return Attempt(cell, self._failed(cell, data, outcome), 0.0, told)
+        assert outcome.value is not None
         (done,) = read_answer(outcome.value, alone, told)
         if isinstance(done.outcome, Prediction):
             _claim_features(done.outcome.record, made)

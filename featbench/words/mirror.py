@@ -7,6 +7,8 @@ the two rows costs no second encoding, and half of its numbers say all.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.base import clone
 
@@ -27,7 +29,7 @@ _ENCODINGS = ("hard", "soft", "triangle", "soft_threshold", "nearest", "llc")
 
 
 def check_mirrored(
-    descriptor: Descriptor, normalization: list[object], codebook: Codebook, encoding: object, channels: int
+    descriptor: Descriptor, normalization: Sequence[object], codebook: Codebook, encoding: object, channels: int
 ) -> None:
     """Refuse parts whose codes of a mirrored image are others than those of the image in another order.
 
