@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len, Lt
@@ -102,7 +102,7 @@ class Experiment:
     exclude: tuple[Rule, ...] = ()
     reproduces: tuple[tuple[str, Rule | None], ...] = ()
     quick: bool = False
-    executor: Local | Dask = Local()
+    executor: Local | Dask = field(default_factory=Local)
     evidence: bool = True
     images: Literal["thumbnails", "none"] = "thumbnails"
 
