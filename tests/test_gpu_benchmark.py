@@ -118,8 +118,10 @@ def test_no_part_begins_after_the_budget(gpu, tmp_path, monkeypatch, capsys):
     assert not list(tmp_path.iterdir())
 
 
-def test_without_a_gpu_or_data_it_says_so(gpu, tmp_path, capsys):
+def test_without_a_gpu_or_data_it_says_so(gpu, tmp_path, capsys, monkeypatch):
     import torch
+
+    monkeypatch.delenv("FEATBENCH_DATA", raising=False)
 
     if not torch.cuda.is_available():
         assert gpu.main([str(tmp_path)]) == 3

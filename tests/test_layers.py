@@ -106,7 +106,9 @@ def test_imports_go_down(module: str) -> None:
     [
         m
         for m in modules()
-        if LAYERS.get(part(m), 9) <= 1 or part(m) in ("extractors", "maps", "words") or m in {"networks", *LIGHT}
+        if LAYERS.get(part(m), 9) <= 1
+        or part(m) in ("extractors", "maps", "words")
+        or m in {"networks", *LIGHT}
     ],
 )
 def test_what_extractors_need_is_light(module: str) -> None:

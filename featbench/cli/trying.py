@@ -33,7 +33,9 @@ def try_folder(
     limit = parse_duration(budget)
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.resolve().name).strip("-") or "folder"
     experiment = read_experiment(Document("try", try_experiment(folder, images)), f"try-{name}")
-    result = run(experiment, output=output, force=force, retry_failed=True, progress=TerminalProgress(), budget_s=limit)
+    result = run(
+        experiment, output=output, force=force, retry_failed=True, progress=TerminalProgress(), budget_s=limit
+    )
     if any(r["status"] == "skipped" and "budget" in r.get("reason", "") for r in result.records):
         notice(
             f"The budget of {budget} was spent before every row was made; the same command goes on from there."
@@ -42,9 +44,11 @@ def try_folder(
 
 
 # What is made of others; what is there for comparison; what looks for the optimum that softmax and svm have, by
-# other ways; what takes minutes where the others take seconds; and what asks for the cells of a pooling.
+# other ways; what takes minutes where the others take seconds; what asks for the cells of a pooling; and networks,
+# which ask for extras or files.
 _LEFT_OUT = {
-    "concat", "mapped", "bovw", "ensemble", "chance", "majority", "random_search", "sgd", "sklearn", "mlp", "bottleneck"
+    "concat", "mapped", "bovw", "ensemble", "chance", "majority", "random_search", "sgd", "sklearn", "mlp",
+    "bottleneck", "autoencoder", "cnn", "gram", "onnx", "own_head", "pretrained", "random_cnn",
 }  # fmt: skip
 
 

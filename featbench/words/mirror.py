@@ -29,7 +29,11 @@ _ENCODINGS = ("hard", "soft", "triangle", "soft_threshold", "nearest", "llc")
 
 
 def check_mirrored(
-    descriptor: Descriptor, normalization: Sequence[object], codebook: Codebook, encoding: object, channels: int
+    descriptor: Descriptor,
+    normalization: Sequence[object],
+    codebook: Codebook,
+    encoding: object,
+    channels: int,
 ) -> None:
     """Refuse parts whose codes of a mirrored image are others than those of the image in another order.
 

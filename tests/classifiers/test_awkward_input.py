@@ -77,7 +77,7 @@ def fitted_or_refused(model, X, y, *reasons):
 
 def test_every_registered_classifier_is_held_to_it():
     own = {name for name, row in CLASSIFIERS.rows().items() if row.distribution == "featbench"}
-    assert own == set(SMALL)
+    assert own - {"own_head"} == set(SMALL), "own_head takes a network's scores, tested beside it"
 
 
 @pytest.mark.parametrize(("name", "parameters"), ALL, ids=str)

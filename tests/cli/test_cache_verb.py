@@ -12,6 +12,8 @@ from featbench.cache import Cache
 from featbench.cli import _code as featbench
 from featbench.store import to_json
 
+pytestmark = pytest.mark.long
+
 TIMES = {"fit_extractor": {"seconds": 1.25}, "transform_train": {"seconds": 2.0}}
 
 

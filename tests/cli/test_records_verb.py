@@ -13,6 +13,8 @@ from featbench.cli import _code
 sys.path.append(str(Path(__file__).parent.parent / "records"))
 from made_up import cell, folder
 
+pytestmark = pytest.mark.long
+
 
 def test_merge_prints_the_table_of_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a = folder(tmp_path / "a", cell("hog → svm"))

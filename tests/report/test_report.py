@@ -163,7 +163,9 @@ def test_the_page_asks_for_nothing_from_outside(tmp_path: Path) -> None:
     assert parser.tags.count("script") == SCRIPTS
     assert not {"link", "img", "iframe"} & set(parser.tags)
     (policy,) = [v for k, v in parser.attributes if k == "content" and v and "default-src" in v]
-    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-")
+    assert policy.startswith(
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-"
+    )
     assert not [v for k, v in parser.attributes if k in ("src", "href") and v and v.startswith("http")]
 
 

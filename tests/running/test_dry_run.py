@@ -14,6 +14,8 @@ from featbench.runner import run
 from featbench.sealed import SealedLabels
 from featbench.store import Store
 
+pytestmark = pytest.mark.long
+
 GRID: dict[str, Any] = {
     "dataset": "digits",
     "extractors": ["raw", {"name": "hog", "cell": 4, "block": 1}],

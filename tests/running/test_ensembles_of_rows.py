@@ -118,7 +118,9 @@ def test_a_row_like_the_others(finished: Any) -> None:
     record = by_label(finished)["ensemble(raw → softmax, hog → svm)"]
     members = [by_label(finished)[m["label"]] for m in record["selection"]["members"]]
     row = table.loc[record["label"]]
-    told_of_phases = [name for name in row.index if name.endswith(("flop_s", "gb_s")) or name.startswith(("load_", "peak_"))]
+    told_of_phases = [
+        name for name in row.index if name.endswith(("flop_s", "gb_s")) or name.startswith(("load_", "peak_"))
+    ]
     empty = ["parameters", "reason", "warnings", "noisy", *told_of_phases]
     assert not row.drop(empty).isna().any()
     assert row["classifier"] == "ensemble"

@@ -25,6 +25,8 @@ from featbench.sealed import SealedLabels
 from featbench.store import Store
 from featbench.thumbnails import SIDE, decoded, read_thumbnails, thumbnail_file
 
+pytestmark = pytest.mark.long
+
 TWO: dict[str, Any] = {
     "dataset": "digits",
     "extractors": ["raw", {"name": "hog", "cell": 4, "block": 1}],

@@ -27,6 +27,8 @@ from featbench.report.table import footnotes
 from featbench.runner import run
 from featbench.store import Store
 
+pytestmark = pytest.mark.long
+
 GRID: dict[str, Any] = {
     "dataset": "digits",
     "extractors": ["raw", {"name": "hog", "cell": 4, "block": 1}],

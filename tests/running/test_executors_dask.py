@@ -24,6 +24,8 @@ from featbench.errors import ConfigError
 from featbench.runner import run
 from featbench.store import Store
 
+pytestmark = pytest.mark.long
+
 pytest.importorskip("distributed")
 
 N_WORKERS = 3
@@ -166,7 +168,7 @@ def test_a_cluster_without_workers_ends_the_run(cluster: Cluster, tmp_path: Path
     alone = Cluster(cluster.repository, tmp_path)
     try:
         with pytest.raises(ConfigError, match="no worker can be used: none is there"):
-            run(grid(executor=alone.asked(wait_s=3.0)), output=tmp_path / "run")
+            run(grid(executor=alone.asked(wait_s=10.0)), output=tmp_path / "run")
         assert Store(tmp_path / "run").openings() == []
     finally:
         alone.stop()

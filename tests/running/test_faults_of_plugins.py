@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from test_faults_of_writes import table
 
+pytestmark = pytest.mark.long
+
 FAULTY = '''
 """A plug-in with every fault."""
 

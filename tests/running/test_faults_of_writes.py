@@ -23,6 +23,8 @@ import pytest
 from featbench.config import Document, read_experiment
 from featbench.store import Store
 
+pytestmark = pytest.mark.long
+
 # What changes a folder, where a file is opened for writing.
 _CHANGES = ("open", "fsync", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link")
 # Of these, what a full disk refuses: it lets files be removed.

@@ -14,6 +14,8 @@ from featbench.errors import MissingExtraError, StoreError
 from featbench.extractors import RawPixels
 from featbench.runner import run
 
+pytestmark = pytest.mark.long
+
 THREE: dict[str, Any] = {
     "dataset": "digits",
     "extractor": "raw",

@@ -28,6 +28,8 @@ from featbench.runner import run
 from featbench.sealed import SealedDataset, seal
 from featbench.timing import ONCE, memory
 
+pytestmark = pytest.mark.long
+
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Noise(DatasetLoader):

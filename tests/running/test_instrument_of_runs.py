@@ -18,6 +18,8 @@ from featbench.runner import run
 from featbench.timing import Repeats, clocks
 from featbench.timing.memory import read_parts
 
+pytestmark = pytest.mark.long
+
 DIGITS: dict[str, Any] = {
     "dataset": "digits",
     "extractor": {"name": "hog", "cell": 4, "block": 1},

@@ -21,6 +21,8 @@ from featbench.runner import run
 from featbench.sealed import ClosedLabels, SealedDataset, SealedLabels, Selected, seal
 from featbench.store import Store
 
+pytestmark = pytest.mark.long
+
 GRID: dict[str, Any] = {
     "dataset": "digits",
     "extractors": [

@@ -17,6 +17,8 @@ from featbench.rerun import differences, rerun
 from featbench.runner import run
 from featbench.store import Store
 
+pytestmark = pytest.mark.long
+
 TEXT = """\
 dataset: digits
 extractor: raw

@@ -15,6 +15,8 @@ from featbench.report.claims import check_claims
 from featbench.runner import run
 from featbench.store import Store
 
+pytestmark = pytest.mark.long
+
 N, TOGETHER = 120, 4
 
 

@@ -48,13 +48,13 @@ def test_anonymous_and_mapped_memory_are_told_apart(tmp_path: Path) -> None:
     with PeakMemory() as quiet:
         pass
     with PeakMemory() as peak:
-        array = np.ones(30_000_000, dtype=np.uint8)
+        array = np.ones(60_000_000, dtype=np.uint8)  # more than the allocator keeps of what was freed
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             assert np.frombuffer(mapped, dtype=np.uint8).sum() == 0
             _wait_for_readings(peak)
         del array
     at_rest, busy = quiet.memory(), peak.memory()
-    assert busy.anonymous_mb - at_rest.anonymous_mb == pytest.approx(30, abs=10)  # type: ignore[operator]
+    assert busy.anonymous_mb - at_rest.anonymous_mb == pytest.approx(60, abs=10)  # type: ignore[operator]
     assert busy.mapped_mb - at_rest.mapped_mb == pytest.approx(50, abs=10)  # type: ignore[operator]
 
 
