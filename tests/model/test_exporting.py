@@ -15,6 +15,8 @@ from featbench.errors import ConfigError, DataError, StoreError
 from featbench.model import export, load
 from featbench.store import Store
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("name", ["softmax", "knn", "svm", "ensemble"])
 def test_a_model_predicts_what_the_run_did(digits_run, tmp_path, name):

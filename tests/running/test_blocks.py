@@ -16,6 +16,8 @@ from featbench.evaluation import Evaluated, Prediction, judge
 from featbench.runner import run
 from featbench.stages import Skipped
 
+pytestmark = pytest.mark.long
+
 TWO: dict[str, Any] = {
     "dataset": "digits",
     "extractors": ["raw", {"name": "hog", "cell": 4, "block": 1}],

@@ -121,7 +121,7 @@ def test_a_row_like_the_others(finished: Any) -> None:
     told_of_phases = [
         name for name in row.index if name.endswith(("flop_s", "gb_s")) or name.startswith(("load_", "peak_"))
     ]
-    empty = ["parameters", "reason", "warnings", "noisy", *told_of_phases]
+    empty = ["parameters", "reason", "warnings", "noisy", "start_s", *told_of_phases]
     assert not row.drop(empty).isna().any()
     assert row["classifier"] == "ensemble"
     assert row["extractor"] == "raw, hog(cell=4, block=1)"

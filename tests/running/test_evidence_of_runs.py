@@ -33,6 +33,7 @@ TWO: dict[str, Any] = {
     "classifiers": [{"name": "svm", "reg": 0.01}, {"name": "softmax", "reg": 0.01}],
     "selection": "none",
     "timing": {"repeats": 1},
+    "evidence": True,
 }
 
 

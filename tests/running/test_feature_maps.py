@@ -8,6 +8,8 @@ import pytest
 
 from featbench.runner import run
 
+pytestmark = pytest.mark.long
+
 TEXT = """\
 dataset: digits
 extractors:

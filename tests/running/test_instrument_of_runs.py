@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from featbench import evaluation, stages
+from featbench import pipeline, stages
 from featbench.config import Document, read_experiment
 from featbench.errors import ConfigError
 from featbench.extractors import HOG
@@ -111,7 +111,7 @@ def test_phases_take_turns(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
         return measured({name: with_name(name, phase) for name, phase in phases.items()}, repeats)
 
     monkeypatch.setattr(stages, "measure_in_turn", noted)
-    monkeypatch.setattr(evaluation, "measure_in_turn", noted)
+    monkeypatch.setattr(pipeline, "measure_in_turn", noted)
     run(plan(), output=tmp_path, cache=False)
     assert list(IN_TURN[:3]) * 2 in rounds
     assert rounds.count(list(IN_TURN[3:]) * 2) == 4, "two pipelines, chance and majority"

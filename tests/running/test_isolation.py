@@ -251,6 +251,7 @@ def test_a_parent_that_is_interrupted_or_killed_leaves_no_child(
     path = tmp_path / "pid"
     program = (
         f"import sys; sys.path[:] = {sys.path!r}\n"
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # shells' jobs may ignore it
         "from functools import partial\n"
         "from featbench.isolation import run_in_child\n"
         "from test_isolation import child_of\n"

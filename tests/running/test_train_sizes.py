@@ -15,6 +15,8 @@ from featbench.report import summarize_run
 from featbench.runner import run
 from featbench.store import Store
 
+pytestmark = pytest.mark.long
+
 CURVE: dict[str, Any] = {
     "dataset": "digits",
     "extractors": ["raw", {"name": "hog", "cell": 4, "block": 1}],
