@@ -52,7 +52,7 @@ def check_mirrored(
     if n_words % 2:
         remedy = "Half of the words are the mirror images of the other half."
         raise InputError(must_be("mirrored", "the number of words", "even", n_words, remedy))
-    if words is not None and not np.array_equal(words, _closed(words[: n_words // 2], channels)):
+    if words is not None and not np.array_equal(words, with_mirror_images(words[: n_words // 2], channels)):
         constraint = "those of a bag of visual words that was fitted with mirrored=True"
         raise InputError(must_be("mirrored", "saved words", constraint, Shown("others"), "Learn words anew."))
 
@@ -71,7 +71,9 @@ def with_mirror_images(rows: FeatureMatrix, channels: int) -> FeatureMatrix:
     -------
     ndarray of float32, (2 m, side · side · channels)
     """
-    return _closed(rows, channels)
+    side = round((rows.shape[1] // channels) ** 0.5)
+    mirrored = rows.reshape(len(rows), side, side, channels)[:, :, ::-1].reshape(rows.shape)
+    return np.concatenate([rows, mirrored])
 
 
 def mirrored_words(codebook: Codebook, X: FeatureMatrix, channels: int, random_state: int) -> Codebook:
@@ -95,7 +97,7 @@ def mirrored_words(codebook: Codebook, X: FeatureMatrix, channels: int, random_s
     """
     n_words = int(codebook.words)
     learned: Codebook = clone(codebook).set_params(words=n_words // 2).fit(X, random_state)
-    learned.words_ = _closed(learned.words_, channels)
+    learned.words_ = with_mirror_images(learned.words_, channels)
     learned.set_params(words=n_words)
     return learned
 
@@ -131,12 +133,6 @@ def folded(cells: FeatureMatrix, pooling: Pooling, n_words: int) -> FeatureMatri
     own, other = halves[:, :, :, 0], halves[:, :, :, 1][:, mirror_cells(pooling)]
     both = np.maximum(own, other) if pooling.how == "max" else (own + other) * np.float32(0.5)
     return np.ascontiguousarray(both.reshape(n, n_cells, length // 2))
-
-
-def _closed(rows: FeatureMatrix, channels: int) -> FeatureMatrix:
-    side = round((rows.shape[1] // channels) ** 0.5)
-    mirrored = rows.reshape(len(rows), side, side, channels)[:, :, ::-1].reshape(rows.shape)
-    return np.concatenate([rows, mirrored])
 
 
 def _check_known(what: str, part: object, table: PluginTable, known: tuple[str, ...]) -> None:
