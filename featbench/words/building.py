@@ -149,7 +149,8 @@ def part_problems(parameters: Mapping[str, Any], where: Where) -> list[str]:
         try:
             joined(build_parts(parameters, where), channels)
         except FeatbenchError as error:
-            problems.append(str(error))
+            text = str(error)  # parts that do not go together do not know where they are written
+            problems.append(text if text.startswith(where()) else f"{where()}: {text}")
         else:
             return []
     return problems[:1]

@@ -166,3 +166,13 @@ def test_what_does_not_mirror_is_refused_with_a_remedy(parameters, message):
     with pytest.raises(InputError, match=message) as refused:
         mirrored(**parameters).fit(IMAGES)
     assert "mirror" in str(refused.value)
+
+
+def test_an_experiment_is_told_where_it_stands():
+    from featbench.words.building import part_problems
+
+    def where(*keys):
+        return ".".join(["file.yaml:2: extractor", *map(str, keys)])
+
+    (told,) = part_problems({"recipe": "fisher", "mirrored": True}, where)
+    assert told.startswith("file.yaml:2: extractor: mirrored: the descriptor must be among patch")
