@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
+from collections.abc import Hashable
 from functools import cache, lru_cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -115,7 +116,9 @@ def _complaint(annotation: Any, value: Any) -> str | None:
         return f"{_PLAIN.get(inner, 'a number')} {broken[0]}" if broken else None
     if origin is Literal:
         options = get_args(annotation)
-        return None if value in options else "one of " + ", ".join(repr(o) for o in options)
+        # An array would be compared number by number.
+        known = isinstance(value, Hashable) and value in options
+        return None if known else "one of " + ", ".join(repr(o) for o in options)
     if origin in (Union, types.UnionType):
         complaints = [_complaint(option, value) for option in get_args(annotation)]
         return None if None in complaints else " or ".join(c for c in complaints if c)

@@ -50,6 +50,12 @@ def test_good_parameters_pass_both_ways(parameters: dict[str, Any]) -> None:
     TypeAdapter(Plugin).validate_json(json.dumps(parameters), strict=True)
 
 
+@pytest.mark.parametrize("value", [np.zeros(3), ["l1", "l2"], {"l1": 1}])
+def test_what_cannot_be_one_of_several_names_is_refused(value: Any) -> None:
+    with pytest.raises(InputError, match="Plugin: metric must be one of 'l1', 'l2'"):
+        check_parameters(Plugin(metric=value))
+
+
 @pytest.mark.parametrize("parameters", BAD)
 def test_bad_parameters_fail_both_ways(parameters: dict[str, Any]) -> None:
     """The Python check and the experiment file's agree on what is allowed."""

@@ -71,15 +71,25 @@ class OwnHead(Extractor):
         Raises
         ------
         InputError
-            No labels, another number than images, or one class alone.
+            No labels, another number than images, labels that are no classes, or one class alone.
         """
+        from sklearn.utils.multiclass import check_classification_targets
+
         name = type(self).__name__
         if y is None:
             raise InputError(must_be(name, "labels", "given, one an image", None, "Call fit(images, y)."))
         y = np.asarray(y)
         if y.shape != (n,):
             raise InputError(must_be(name, "labels", f"one an image, {n}", Shown(f"shape {y.shape}")))
-        self.classes_, codes = np.unique(y, return_inverse=True)
+        try:
+            with np.errstate(invalid="ignore"):  # of NaN, which is then refused
+                check_classification_targets(y)
+            self.classes_, codes = np.unique(y, return_inverse=True)
+        except (TypeError, ValueError) as error:
+            got = Shown(f"others ({error})")
+            raise InputError(
+                must_be(name, "labels", "whole numbers or names, all of one kind", got)
+            ) from error
         if len(self.classes_) < 2:
             remedy = "There is nothing to tell apart; add images of another class."
             raise InputError(must_be(name, "labels", "of two classes or more", Shown("one class"), remedy))

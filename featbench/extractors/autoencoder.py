@@ -88,7 +88,7 @@ class Autoencoder(NetworkFeatures):
     average_flips: bool = False
     epochs: Annotated[float, Bounds(ge=0, le=10_000)] = 15.0
     batch_size: Annotated[int, Bounds(ge=1)] = 128
-    learning_rate: Annotated[float, Bounds(gt=0)] = 0.1
+    learning_rate: Annotated[float, Bounds(gt=0, le=1e9)] = 0.1
     flip: Literal["none", "random", "alternating"] = "random"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"

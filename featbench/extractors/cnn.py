@@ -123,11 +123,11 @@ class CNN(NetworkFeatures, OwnHead):
     epochs: Annotated[float, Bounds(ge=0, le=10_000)] | None = None
     batch_size: Annotated[int, Bounds(ge=2)] | None = None
     optimizer: Literal["nesterov", "muon"] | None = None
-    learning_rate: Annotated[float, Bounds(gt=0)] | None = None
-    weight_decay: Annotated[float, Bounds(ge=0)] | None = None
+    learning_rate: Annotated[float, Bounds(gt=0, le=1e9)] | None = None
+    weight_decay: Annotated[float, Bounds(ge=0, le=1e9)] | None = None
     label_smoothing: Annotated[float, Bounds(ge=0, lt=1)] | None = None
     flip: Literal["none", "random", "alternating"] | None = None
-    crop: Annotated[int, Bounds(ge=0)] | None = None
+    crop: Annotated[int, Bounds(ge=0, le=4096)] | None = None
     cutout: Annotated[int, Bounds(ge=0)] | None = None
     weights: str | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -71,6 +71,10 @@ class DeviceImages:
         )
         return self._covered(made) if self.recipe.cutout else made
 
+    def plain(self, n: int) -> Tensor:
+        """Return the first n images as they are, normalised, float32 ``(n, c, h, w)``."""
+        return normalized(self.pixels[:n], self.mean, self.std)
+
     def _mirrored(self, rows: Tensor, epoch: int) -> Tensor:
         """Tell which images are mirrored: in turn half of all and the other half, or half at random."""
         if self.recipe.flip == "alternating":

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from featbench.errors import InputError, Shown, must_be, nearest
+from featbench.errors import FeatbenchError, InputError, Shown, must_be, nearest
 from featbench.networks import ARCHITECTURES
 from featbench.networks.recipe import Recipe
+from featbench.text import first_line
 
 __all__ = [
     "OUTPUT",
@@ -54,11 +55,19 @@ def build(architecture: Any, channels: int, classes: int, seed: int, where: str)
     if isinstance(architecture, nn.Module):
         return copy.deepcopy(architecture)
     make: Callable[[int, int], Any] = _maker(architecture, where)
+    constraint = "what makes a torch.nn.Module from the numbers of channels and classes"
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        network = make(channels, classes)
+        try:
+            network = make(channels, classes)
+        except FeatbenchError:
+            raise
+        except Exception as error:  # somebody's own function may fail in any way
+            got = Shown(
+                f"one that fails on ({channels}, {classes}) ({type(error).__name__}: {first_line(error)})"
+            )
+            raise InputError(must_be(where, "architecture", constraint, got)) from error
     if not isinstance(network, nn.Module):
-        constraint = "what makes a torch.nn.Module from the numbers of channels and classes"
         raise InputError(must_be(where, "architecture", constraint, Shown(type(network).__name__)))
     return network
 
@@ -154,7 +163,6 @@ class Captured:
         return [found[layer] for layer in self.layers]
 
 
-@lru_cache(maxsize=64)
 def layer_shapes(
     architecture: Any, shape: tuple[int, ...], classes: int, layers: tuple[str, ...] | None, where: str
 ) -> dict[str, tuple[int, ...]]:
@@ -178,6 +186,24 @@ def layer_shapes(
     UnknownNameError, InputError
         No such architecture or layer, images that are too small, a layer whose output is no tensor of 2 or 4 axes.
     """
+    kept = _kept_shapes if _never_changes(architecture) else _shapes
+    return kept(architecture, shape, classes, layers, where)
+
+
+def _never_changes(architecture: Any) -> bool:
+    """Tell whether what an architecture makes can be remembered: a network in hand may change, or have no hash."""
+    if isinstance(architecture, nn.Module):
+        return False
+    try:
+        hash(architecture)
+    except TypeError:
+        return False
+    return True
+
+
+def _shapes(
+    architecture: Any, shape: tuple[int, ...], classes: int, layers: tuple[str, ...] | None, where: str
+) -> dict[str, tuple[int, ...]]:
     channels = shape[2] if len(shape) == 3 else 1
     with torch.device("meta"):
         network = build(architecture, channels, classes, 0, where).to("meta").eval()
@@ -196,6 +222,9 @@ def layer_shapes(
             raise InputError(must_be(where, f"the output of {layer}", "(n, c, h, w) or (n, c)", got))
         found[layer] = tuple(output.shape[1:])
     return found
+
+
+_kept_shapes = lru_cache(maxsize=64)(_shapes)
 
 
 def _blank(channels: int, height: int, width: int) -> Tensor:

@@ -156,6 +156,9 @@ class NetworkFeatures(Extractor):
     def _layers(self) -> tuple[str, ...] | None:
         if self.layers is None or isinstance(self.layers, str):
             return None if self.layers is None else (self.layers,)
+        if not len(self.layers):
+            remedy = "Leave it out for what goes into the last linear layer."
+            raise InputError(must_be(type(self).__name__, "layers", "one or more", self.layers, remedy))
         return tuple(self.layers)
 
     def _shapes(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
@@ -197,7 +200,9 @@ class NetworkFeatures(Extractor):
         self.device_ = place_for(self.device, name)
         from featbench.networks.building import OUTPUT, build, layer_shapes
 
-        pixels = _with_channels(np.concatenate(list(chunks(images, max(1, len(images))))))
+        if not len(images):
+            raise InputError(must_be(name, "training images", "one or more", Shown("none")))
+        pixels = _with_channels(np.concatenate(list(chunks(images, len(images)))))
         self.mean_, self.std_ = moments_of(pixels)
         if hasattr(self, "classes_"):
             scores = layer_shapes(self._network, self.image_shape_, self._n_classes, (OUTPUT,), name)[OUTPUT]
@@ -211,9 +216,8 @@ class NetworkFeatures(Extractor):
             if set(_MOMENTS) <= set(weights):
                 self.mean_, self.std_ = (weights.pop(key) for key in _MOMENTS)
             put(network, weights, name)
-        elif hasattr(network, "prepare"):
-            prepare: Any = network.prepare
-            prepare(pixels, self.mean_, self.std_)
+        elif hasattr(type(network), "prepare"):  # a method, and no layer of that name
+            network.prepare(pixels, self.mean_, self.std_)  # type: ignore[operator]
         return network, pixels
 
     def _train(

@@ -13,18 +13,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from featbench.errors import FeatbenchError
+from featbench.errors import FeatbenchError, InputError, Shown, must_be
 from featbench.networks.augmenting import DeviceImages
 from featbench.networks.optimizing import Stepper
 from featbench.networks.recipe import Recipe
 from featbench.networks.telling import Epoch, tell
 from featbench.numerics.torch_device import full_precision
+from featbench.text import first_line
 from featbench.types import AnyArray, ImageArray, Labels
 
 __all__ = ["Loss", "SmallerBatchWarning", "Trained", "cross_entropy", "squared_error", "train"]
 
 # Steps between two looks at the loss: a look waits for the device, which a processor is anyway.
 _LOOK = {"cpu": 1, "cuda": 16}
+
+_TRIED = 8  # images that a network is tried on when it has learned
 
 
 class SmallerBatchWarning(UserWarning):
@@ -117,6 +120,8 @@ def train(
     ------
     FeatbenchError
         The loss is no number any more; or one image is too many for the device's memory.
+    InputError
+        The network fails on a batch, such as a batch norm that gets one value a channel.
     KeyboardInterrupt
         Before the first epoch was over; later, what there is is kept.
 
@@ -222,8 +227,8 @@ class _Training:
             self.network.load_state_dict(best)
         else:
             self.trained.best = len(self.trained.losses)
-        self._check_weights(epochs)
         self.network.eval()
+        self._check_learned(epochs)
 
     def _epoch(self, epoch: int, epochs: int, steps: int) -> float:
         """Step through the images in a random order; return the mean loss."""
@@ -232,10 +237,7 @@ class _Training:
         summed = torch.zeros((), device=self.place)
         for step in range(steps):
             rows = order[step * self.trained.batch_size : (step + 1) * self.trained.batch_size]
-            inputs = self.images.batch(rows, epoch)
-            with _autocast(self.place, self.precision):
-                outputs = self.model(inputs)
-            loss = self.loss(outputs, inputs, None if self.labels is None else self.labels[rows])
+            loss = self._loss_of(rows, epoch)
             summed += loss.detach()
             if step % _LOOK[self.place] == 0 and not bool(torch.isfinite(summed)):
                 raise self._diverged(epoch, epochs)
@@ -245,16 +247,33 @@ class _Training:
             raise self._diverged(epoch, epochs)
         return mean
 
+    def _loss_of(self, rows: Tensor, epoch: int) -> Tensor:
+        inputs = self.images.batch(rows, epoch)
+        try:
+            with _autocast(self.place, self.precision):
+                outputs = self.model(inputs)
+            return self.loss(outputs, inputs, None if self.labels is None else self.labels[rows])
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # a network of somebody's own may fail in any way
+            reason = f"{type(error).__name__}: {first_line(error)}"
+            got = Shown(f"{tuple(inputs.shape)}, on which it fails ({reason})")
+            remedy = "Take larger images or more of them: a batch norm needs two values a channel."
+            constraint = "one that the network can learn from"
+            raise InputError(must_be(self.where, "a batch (n, c, h, w)", constraint, got, remedy)) from error
+
     def _hold_whitening(self, epoch: int) -> None:
         """Let the bias of a whitening layer be learned, or hold it, as the epoch asks."""
         whitening = getattr(self.network, "whiten", None)
         if isinstance(whitening, nn.Conv2d) and whitening.bias is not None:
             whitening.bias.requires_grad = epoch < self.recipe.whitening_bias_epochs
 
-    def _check_weights(self, epochs: int) -> None:
-        """Refuse weights that the very last step made infinite."""
-        if not all(bool(torch.isfinite(t).all()) for t in self.network.state_dict().values()):
-            raise self._diverged(epochs - 1, epochs)
+    def _check_learned(self, epochs: int) -> None:
+        """Refuse weights that the very last step made infinite, or so large that what they give is."""
+        finite = all(bool(torch.isfinite(t).all()) for t in self.network.state_dict().values())
+        with torch.no_grad():
+            if not (finite and bool(torch.isfinite(self.network(self.images.plain(_TRIED))).all())):
+                raise self._diverged(epochs - 1, epochs)
 
     def _diverged(self, epoch: int, epochs: int) -> FeatbenchError:
         return FeatbenchError(

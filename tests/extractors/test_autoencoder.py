@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from featbench.errors import FeatbenchError, InputError
 from featbench.extractors import Autoencoder
 
 
@@ -47,3 +48,21 @@ def test_other_layers_and_poolings(images):
 
 def test_nothing_is_drawn_before_fit(images):
     assert Autoencoder().pictures(images[:2]) == {}
+
+
+def test_a_pixel_is_learned_from_beside_others_and_not_alone(rng):
+    images = rng.integers(0, 256, (5, 1, 1, 3), dtype=np.uint8)
+    assert Autoencoder(epochs=1).fit_transform(images).shape == (5, 32)
+    assert Autoencoder(epochs=0).fit_transform(images[:1]).shape == (1, 32)
+    for alone in ({}, {"batch_size": 1}):
+        with pytest.raises(
+            InputError, match=r"Autoencoder: a batch .*; got \(1, 3, 1, 1\), on which it fails"
+        ):
+            Autoencoder(**alone).fit(images if alone else images[:1])
+
+
+def test_no_images_and_codes_without_numbers_are_refused(images):
+    with pytest.raises(InputError, match="Autoencoder: training images must be one or more; got none"):
+        Autoencoder().fit(images[:0])
+    with pytest.raises(FeatbenchError, match="the loss is no number any more in epoch 1 of 1"):
+        Autoencoder(epochs=1, learning_rate=1e9).fit(images[:12])

@@ -20,6 +20,7 @@ from featbench.datasets import DATASETS
 from featbench.errors import ConfigError, FeatbenchError, InputError, MissingExtraError, StoreError
 from featbench.extractors import CNN
 from featbench.imagesets import Dataset, DatasetLoader, ImageSet
+from featbench.networks import ARCHITECTURES
 from featbench.networks.extracting import InterruptedTrainingWarning
 from featbench.networks.telling import listening
 from featbench.plugins import Registered
@@ -62,6 +63,16 @@ def test_scores_are_the_head_of_the_features(coloured):
     np.testing.assert_allclose(
         cnn.transform(coloured[0]) @ W.T + b, scores, atol=ROUNDING * np.abs(scores).max()
     )
+
+
+@pytest.mark.parametrize("architecture", list(ARCHITECTURES.rows()))
+def test_every_architecture_can_be_trained(coloured, architecture):
+    images, y = coloured
+    cnn = quick(architecture=architecture, epochs=1).fit(images[:24], y[:24])
+    features = cnn.transform(images[:3])
+    assert features.shape == (3, cnn.n_features_out_)
+    assert np.isfinite(features).all()
+    assert cnn.scores(images[:3]).shape == (3, 3)
 
 
 def test_several_layers_follow_one_another(coloured):
@@ -191,6 +202,9 @@ def test_training_goes_on_from_weights_in_a_file(coloured, tmp_path):
         (None, r"CNN: labels must be given, one an image; got None. Call fit\(images, y\)"),
         (np.zeros(96, int), "CNN: labels must be of two classes or more; got one class"),
         (np.arange(95) % 2, r"CNN: labels must be one an image, 96; got shape \(95,\)"),
+        (np.arange(96) % 3 + 0.5, r"CNN: labels must be whole numbers or names, all of one kind; got others"),
+        (np.where(np.arange(96) % 2, np.nan, 1.0), r"CNN: labels must be whole numbers or names"),
+        (np.array([None, "a", 3] * 32, object), r"CNN: labels must be whole numbers or names"),
     ],
 )
 def test_labels_that_will_not_do_are_refused(coloured, y, message):
@@ -207,10 +221,20 @@ def test_small_images_and_missing_layers_are_refused(coloured):
         InputError, match=r"layers must be maps of features; got head, which has 10 numbers an image"
     ):
         quick(layers="head", pooling="gram").fit(*coloured)
+    with pytest.raises(InputError, match=r"CNN: layers must be one or more; got \[\]. Leave it out"):
+        quick(layers=[]).fit(*coloured)
+
+
+@pytest.mark.parametrize("architecture", [["a"], {"small": 1}, np.zeros(3)])
+def test_what_is_no_architecture_is_refused(coloured, architecture):
+    with pytest.raises(
+        InputError, match="CNN: architecture must be a name, a torch.nn.Module, or what makes one"
+    ):
+        quick(architecture=architecture).fit(*coloured)
 
 
 def test_a_fit_that_failed_leaves_nothing_to_use(coloured):
-    cnn = quick(learning_rate=1e30)
+    cnn = quick(learning_rate=1e9)
     with pytest.raises(FeatbenchError, match="no number any more"):
         cnn.fit(*coloured)
     with pytest.raises(NotFittedError, match="did not come to an end"):

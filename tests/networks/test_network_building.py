@@ -158,3 +158,45 @@ def test_outputs_are_captured_as_they_are_before_the_next_layer_changes_them():
     assert (before < 0).any()
     np.testing.assert_array_equal(found, before)
     np.testing.assert_array_equal(output, before.clamp(min=0))
+
+
+class Unhashable:
+    """Equal to others like it, and therefore without a hash."""
+
+    __hash__ = None
+
+    def __init__(self, width):
+        self.width = width
+
+    def __call__(self, channels, classes):
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(16 * channels, self.width), nn.Linear(self.width, classes)
+        )
+
+
+def test_what_makes_a_network_needs_no_hash_and_may_change():
+    make = Unhashable(5)
+    assert layer_shapes(make, (4, 4, 3), 2, None, "test") == {"input of 2": (5,)}
+    make.width = 7
+    assert layer_shapes(make, (4, 4, 3), 2, None, "test") == {"input of 2": (7,)}
+
+
+def test_a_network_in_hand_may_change():
+    network = Unhashable(5)(3, 2)
+    assert layer_shapes(network, (4, 4, 3), 2, (OUTPUT,), "test") == {OUTPUT: (2,)}
+    network[2] = nn.Linear(5, 9)
+    assert layer_shapes(network, (4, 4, 3), 2, (OUTPUT,), "test") == {OUTPUT: (9,)}
+
+
+@pytest.mark.parametrize("architecture", [["a"], {}, set(), np.zeros(3), None, 3, object()])
+def test_what_makes_no_network_is_refused(architecture):
+    with pytest.raises(
+        InputError, match=r"test: architecture must be a name, a torch.nn.Module, or what makes"
+    ):
+        layer_shapes(architecture, (8, 8, 3), 2, None, "test")
+
+
+def test_what_fails_to_make_a_network_is_told():
+    message = r"architecture must be what makes a torch.nn.Module .*; got one that fails on \(3, 2\) \(TypeError: int"
+    with pytest.raises(InputError, match=message):
+        build(int, 3, 2, 0, "test")

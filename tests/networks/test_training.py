@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from featbench.errors import FeatbenchError
+from featbench.errors import FeatbenchError, InputError
 from featbench.networks import training
 from featbench.networks.building import build
 from featbench.networks.moments import moments_of
@@ -272,3 +272,23 @@ def test_pixels_of_an_architecture_that_prepares_itself_are_whitened(noise):
     np.testing.assert_array_equal(
         network.whiten.weight.detach().numpy(), whitening_filters(images, mean, std, 2, 5e-4)
     )
+
+
+def test_a_batch_norm_of_one_value_is_refused(noise):
+    images, y = noise
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(4), nn.Flatten())
+    message = r"CNN: a batch .* must be one that the network can learn from; got \(1, 3, 16, 16\), on which it fails .*"
+    with pytest.raises(
+        InputError, match=message + r"Expected more than 1 value per channel .*Take larger images"
+    ):
+        trained(network, images[:1], y[:1])
+
+
+def test_weights_that_give_no_numbers_are_refused_though_finite(noise):
+    """One step of a loss that is finite, and its weights as well: what they give is not."""
+    images, y = noise
+    network = nn.Sequential(nn.Flatten(), nn.Linear(768, 8), nn.Linear(8, 4))
+    recipe = dataclasses.replace(QUICK, epochs=1, batch_size=64, learning_rate=1e22)
+    with pytest.raises(FeatbenchError, match=r"no number any more in epoch 1 of 1. Lower learning_rate"):
+        trained(network, images, y, recipe)
+    assert all(torch.isfinite(p).all() for p in network.parameters())

@@ -1,10 +1,16 @@
 """The whitening layer against numpy's covariance of patches."""
 
-import numpy as np
+import tracemalloc
 
+import numpy as np
+import pytest
+
+from featbench.networks import whitening
 from featbench.networks.whitening import whitening_filters
 
-ROUNDING = 1e-3  # the moments are of float32 products of some ten thousand patches
+ROUNDING = 1e-6  # filters are float32
+SINGLE = 1e-6  # the moments were sums in float32 over all patches at once
+DOUBLE = 1e-13  # of sums in float64 in another order
 
 
 def patches_of(images, mean, std, side):
@@ -48,3 +54,28 @@ def test_filters_are_the_eigenvectors_of_the_second_moment(rng):
 def test_patches_that_do_not_vary_are_not_blown_up():
     filters = whitening_filters(np.full((2, 4, 4, 3), 7, np.uint8), np.full(3, 7.0), np.ones(3), 2, 5e-4)
     assert np.isfinite(filters).all()
+
+
+@pytest.mark.parametrize("at_once", [1, 100, 1000, 5000, 10**6])
+def test_moments_by_blocks_are_those_of_all_patches_at_once(rng, monkeypatch, at_once):
+    """Blocks of less than a row, of some rows, of some images and of all."""
+    images = rng.integers(0, 256, (11, 9, 7, 3), dtype=np.uint8)
+    mean, std = images.mean((0, 1, 2)), images.std((0, 1, 2)) + 1
+    patches = patches_of(images, mean, std, 2)
+    monkeypatch.setattr(whitening, "_AT_ONCE", at_once)
+    found = whitening._second_moments(images, mean, std, 2)
+    np.testing.assert_allclose(found, patches.T @ patches / len(patches), rtol=DOUBLE, atol=DOUBLE)
+    single = patches.astype(np.float32)
+    before = (single.T @ single).astype(np.float64) / len(single)
+    np.testing.assert_allclose(found, before, atol=SINGLE * np.abs(before).max())
+
+
+def test_memory_does_not_grow_with_images():
+    images = np.zeros((300, 96, 96, 3), np.uint8)
+    tracemalloc.start()
+    try:
+        whitening_filters(images, np.zeros(3), np.ones(3), 2, 5e-4)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 40 * 2**20, "all patches at once take 124 MiB in float32"
