@@ -17,6 +17,7 @@ import numpy as np
 from featbench.config import Cell, EnsembleCell
 from featbench.evidence import NOTHING, Witness
 from featbench.evidence.confidence import Scores
+from featbench.learned import loss_curve, model_size
 from featbench.pace import latency_of, placement_of, speed
 from featbench.pipeline import RowPipeline
 from featbench.sealed import Refitted, SealedDataset
@@ -122,6 +123,7 @@ def predict(
         )
     record = {
         **_described(cell, data, features, outcome),
+        **_learned(pipeline, features),
         "train_accuracy": train_accuracy,
         "phases": {name: timing.to_json() for name, timing in phases.items()},
         **told,
@@ -208,6 +210,17 @@ def _described(cell: Cell, data: SealedDataset, features: Features, outcome: Out
             "uses_labels": bool(features.extractor is not None and features.extractor.uses_labels),
         },
         "val_accuracy": outcome.accuracy,
+    }
+
+
+def _learned(pipeline: RowPipeline, features: Features) -> dict[str, Any]:
+    """Return the loss over the final fit, where it is known, and the model's size; of chance and majority nothing."""
+    if features.extractor is None:
+        return {}
+    curve = loss_curve(pipeline.classifier, features.extractor)
+    return {
+        **({"loss_curve": curve} if curve else {}),
+        **model_size(features.extractor, pipeline.preprocess, pipeline.classifier),
     }
 
 

@@ -9,10 +9,11 @@ from typing import Any
 from featbench.config import Cell, EnsembleCell
 from featbench.errors import InputError
 from featbench.heads import behind
+from featbench.members import Member, Votes
 from featbench.sealed import SealedDataset
 from featbench.stages import Features, Skipped
 from featbench.store import Store
-from featbench.voting import Member, Votes, cast_votes
+from featbench.voting import cast_votes
 
 __all__ = ["Polls"]
 

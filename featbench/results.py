@@ -21,7 +21,7 @@ COLUMNS = (
     # further ones
     "macro_f1", "top5_accuracy", "interval", "parameters", "preprocess_s", "warmup_s", "reason", "warnings", "cached",
     "noisy", "load_others", "load_stolen", "transform_gflop_s", "transform_gb_s", "fit_gflop_s", "fit_gb_s",
-    "predict_gflop_s", "predict_gb_s", "peak_anonymous_mb", "peak_mapped_mb", "peak_device_mb", "start_s",
+    "predict_gflop_s", "predict_gb_s", "peak_anonymous_mb", "peak_mapped_mb", "peak_device_mb", "start_s", "model_mb",
 )  # fmt: skip
 
 _PHASES = {

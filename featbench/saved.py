@@ -28,7 +28,15 @@ from featbench.plugins import TABLES, PluginTable
 from featbench.store import write_atomic
 from featbench.types import AnyArray
 
-__all__ = ["fingerprint_plugin", "load_plugin", "read_arrays", "save_plugin", "why_not", "write_arrays"]
+__all__ = [
+    "fingerprint_plugin",
+    "fitted_bytes",
+    "load_plugin",
+    "read_arrays",
+    "save_plugin",
+    "why_not",
+    "write_arrays",
+]
 
 Plugin = TypeVar("Plugin")
 
@@ -84,6 +92,16 @@ def why_not(plugin: Any) -> str | None:
     except InputError as error:
         return str(error)
     return None
+
+
+def fitted_bytes(plugin: Any) -> int | None:
+    """Return the bytes of the arrays that `save_plugin` would write, each counted once; None where it would refuse."""
+    arrays: dict[str, AnyArray] = {}
+    try:
+        _encode(plugin, arrays, type(plugin).__name__, top=True)
+    except InputError:
+        return None
+    return sum({id(array): array.nbytes for array in arrays.values()}.values())
 
 
 def fingerprint_plugin(plugin: Any) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,52 +19,16 @@ from featbench.classifiers.votes import deviation_of, votes_of
 from featbench.config import Cell, EnsembleCell
 from featbench.errors import StoreError
 from featbench.evaluation import Evaluated, Prediction, identity, judge, train_sample
-from featbench.pace import throughput
+from featbench.evidence.confidence import Kind
+from featbench.members import Member, Votes, counted_once, phases_of, size_of, speed_of
 from featbench.preprocessing import make_preprocess
 from featbench.sealed import SealedDataset, Selected
 from featbench.stages import Features
 from featbench.stats import top_k
-from featbench.timing import Memory, PeakMemory, Timing, measure
+from featbench.timing import Memory, PeakMemory, measure
 from featbench.types import AnyArray, Float64Array, Labels
 
-__all__ = ["Member", "Votes", "cast_votes", "evaluate_ensemble"]
-
-# What members with the same extractor, and with the same extractor and preprocessing, would do once.
-_OF_EXTRACTOR = ("warmup_extractor", "fit_extractor", "transform_train", "transform_test")
-_OF_PREPROCESSING = ("preprocess", "preprocess_test")
-
-
-@dataclass(frozen=True, eq=False)
-class Votes:
-    """What one member says; rows add up to 1.
-
-    Attributes
-    ----------
-    folds : ndarray of int64, (n_train,)
-        Which fold judged a training image; −1 where none did.
-    judged : ndarray of float64, (n_train, n_classes)
-        Said of it by the fit that has not seen it; zeros where no fold judged.
-    train : ndarray of float64, (n_sampled, n_classes)
-        Of the training images of `featbench.evaluation.train_sample`.
-    test : ndarray of float64, (n_test, n_classes)
-    timing : Timing
-        Of the fits on the folds.
-    """
-
-    folds: Labels
-    judged: Float64Array
-    train: Float64Array
-    test: Float64Array
-    timing: Timing
-
-
-@dataclass(frozen=True)
-class Member:
-    """A row that votes: what was asked, what is stored of it, and its votes."""
-
-    cell: Cell
-    record: Mapping[str, Any]
-    votes: Votes
+__all__ = ["cast_votes", "evaluate_ensemble"]
 
 
 def cast_votes(
@@ -123,7 +86,7 @@ def cast_votes(
         raise StoreError(
             f"{cell.label}: fitted again, it labels test images otherwise than its row did. Run with --force."
         )
-    return Votes(folds, judged, train, test, timing)
+    return Votes(folds, judged, train, test, timing, ballot.probable)
 
 
 class _Ballot:
@@ -145,12 +108,21 @@ class _Ballot:
         votes[:, self._classifier.classes_] = votes_of(self._classifier, rows, self._vote, self._deviation)
         return votes
 
+    @property
+    def probable(self) -> bool:
+        return self._vote == "soft" and hasattr(self._classifier, "predict_proba")
+
     def labels(self, X: AnyArray) -> AnyArray:
         return np.asarray(self._classifier.predict(self._preprocess.transform(X)))
 
 
 def evaluate_ensemble(
-    cell: EnsembleCell, data: SealedDataset, members: Sequence[Member], enter: Callable[[], None]
+    cell: EnsembleCell,
+    data: SealedDataset,
+    members: Sequence[Member],
+    enter: Callable[[], None],
+    *,
+    evidence: bool = False,
 ) -> Evaluated:
     """Average what members say, and judge it.
 
@@ -163,6 +135,8 @@ def evaluate_ensemble(
         without the test labels.
     enter : callable
         Writes the opening of the test labels into the ledger.
+    evidence : bool, optional
+        Whether to keep how sure the members are together.
 
     Returns
     -------
@@ -178,21 +152,33 @@ def evaluate_ensemble(
     sampled = data.train.labels[train_sample(len(data.train), cell.seed)]
     on_train = np.argmax(np.sum([member.votes.train for member in members], axis=0), axis=1)
     records = [member.record for member in members]
-    phases = _phases(members)
+    phases = phases_of(members)
     record = {
         **identity(cell, data),
         **EnsembleCell(cell.ensemble, tuple(member.cell for member in members)).columns(),
-        "dim": _once(members, lambda member: member.record["dim"]),
+        "dim": counted_once(members, lambda member: member.record["dim"]),
         "selection": _selection(members, chosen, validated),
+        **size_of(members),
         "val_accuracy": float(np.mean(validated)) if validated else None,
         "train_accuracy": float(np.mean(on_train == sampled)),
         "phases": {name: timing.to_json() for name, timing in phases.items()},
-        **_speed(records, len(data.test_labels), phases),
+        **speed_of(records, len(data.test_labels), phases),
         **Memory.most([peak.memory(), *map(Memory.from_json, records)]).to_json(),
         "warnings": [],
     }
+    arrays = {}
+    if evidence and not data.test_labels.closed and len(data.classes) > 1:
+        kind, sure = _confidence(mean, probable=all(member.votes.probable for member in members))
+        record["evidence"] = {"confidence": kind, "calibrated": False, "pictures": []}
+        arrays["confidence"] = sure.astype(np.float32)
     top5 = top_k(mean, 5) if len(data.classes) > 5 else None
-    return judge(Prediction(record, refitted, top5), data, enter)
+    return judge(Prediction(record, refitted, top5, arrays), data, enter)
+
+
+def _confidence(mean: Float64Array, *, probable: bool) -> tuple[Kind, Float64Array]:
+    """Return how sure members are together: of their mean the largest, or if no probability its lead on the next."""
+    ranked = np.sort(mean, axis=1)
+    return ("probability", ranked[:, -1]) if probable else ("margin", ranked[:, -1] - ranked[:, -2])
 
 
 def _selection(
@@ -221,45 +207,3 @@ def _validated(members: Sequence[Member], labels: Labels) -> list[float]:
     predicted = np.argmax(np.sum([member.votes.judged for member in members], axis=0), axis=1)
     right = predicted == labels
     return [float(np.mean(right[folds == fold])) for fold in np.unique(folds[folds >= 0])]
-
-
-def _once(members: Sequence[Member], of: Callable[[Member], float], phase: str = "fit_extractor") -> float:
-    """Add up what members give, once for those that share the phase."""
-    seconds: dict[Any, float] = {}
-    for member in members:
-        features = member.cell.extractor.label if member.cell.extractor else ""
-        key: tuple[str, ...] = (features, member.cell.preprocess, member.cell.cell_id)
-        if phase in _OF_EXTRACTOR:
-            key = key[:1]
-        elif phase in _OF_PREPROCESSING:
-            key = key[:2]
-        seconds.setdefault(key, of(member))
-    return sum(seconds.values())
-
-
-def _phases(members: Sequence[Member]) -> dict[str, Timing]:
-    """Return the members' times, added up; they are measurements of the members' rows, so shared."""
-    names = dict.fromkeys(name for member in members for name in member.record["phases"] if name != "load")
-
-    def seconds(name: str) -> float:
-        return _once(members, lambda m: m.record["phases"].get(name, {"seconds": 0.0})["seconds"], name)
-
-    def cached(name: str) -> bool:
-        return any(m.record["phases"].get(name, {}).get("cached", False) for m in members)
-
-    phases = {name: Timing([seconds(name)], shared=True, cached=cached(name)) for name in names}
-    if "search" in phases:
-        own = sum(member.votes.timing.seconds for member in members)
-        phases["search"] = Timing([phases["search"].seconds + own])
-    return phases
-
-
-def _speed(
-    records: Sequence[Mapping[str, Any]], n_test: int, phases: Mapping[str, Timing]
-) -> dict[str, float]:
-    return {
-        "images_per_s": throughput(n_test, phases),
-        "latency_ms_p50": sum(r["latency_ms_p50"] for r in records),
-        "latency_ms_p95": sum(r["latency_ms_p95"] for r in records),
-        "latency_n": min(r["latency_n"] for r in records),
-    }

@@ -125,7 +125,8 @@ class Walk:
     def _average(self, cell: EnsembleCell, split: Split, polls: Polls) -> Evaluated:
         self.progress.stage(f"{cell.label} on {split.data.name}")
         members = polls.members(cell, lambda member: self._features_of(member, split.data))
-        return evaluate_ensemble(cell, split.data, members, lambda: self._enter(cell, split.data))
+        enter = partial(self._enter, cell, split.data)
+        return evaluate_ensemble(cell, split.data, members, enter, evidence=self.wanted.evidence)
 
     def _features_of(self, cell: Cell, data: SealedDataset) -> Callable[[], Features]:
         return features_of(

@@ -14,7 +14,7 @@ from featbench.base import Extractor
 from featbench.classifiers import KNN
 from featbench.errors import InputError, StoreError
 from featbench.extractors import HOG, Concat, HueHistogram, RawPixels
-from featbench.saved import fingerprint_plugin
+from featbench.saved import fingerprint_plugin, fitted_bytes, read_arrays
 
 
 @pytest.fixture
@@ -175,3 +175,21 @@ def test_a_fingerprint_follows_parameters_and_what_was_learned(images):
     assert fingerprint_plugin(learned) == fingerprint_plugin(RawPixels(center=True).fit(images))
     assert fingerprint_plugin(learned) != fingerprint_plugin(RawPixels(center=True).fit(images[:3]))
     assert fingerprint_plugin(learned) != fingerprint_plugin(RawPixels(center=True))
+
+
+def test_the_bytes_of_what_is_fitted_are_those_of_the_saved_arrays(images, tmp_path, rng):
+    X, y = rng.normal(size=(30, 6)), rng.integers(0, 3, 30)
+    for fitted in (Concat([HOG(cell=4), HueHistogram(bins=8)]).fit(images), KNN().fit(X, y)):
+        fitted.save(tmp_path)
+        arrays = read_arrays(tmp_path / "arrays.npz")
+        assert arrays
+        assert fitted_bytes(fitted) == sum(array.nbytes for array in arrays.values())
+
+
+def test_an_array_with_two_names_is_counted_once_and_what_is_not_saved_has_no_size(images):
+    fitted = HOG(cell=4).fit(images)
+    assert fitted_bytes(fitted) == 0
+    fitted.one_ = fitted.other_ = np.zeros(10)
+    assert fitted_bytes(fitted) == 80
+    fitted.other_ = Fraction(1, 3)
+    assert fitted_bytes(fitted) is None

@@ -21,7 +21,7 @@ __all__ = ["notice", "print_error", "print_rows", "print_summary"]
 _MOST_NOTES = 8
 # Under so many columns of the terminal, columns of the table are left out, those that matter least first.
 _LEFT_OUT = {
-    130: {"chosen", "fit s", "dim", "peak MB", "train %", "vs ★"},
+    130: {"chosen", "fit s", "dim", "model MB", "peak MB", "train %", "vs ★"},
     90: {"val %", "images/s"},
     60: {"train s"},
 }

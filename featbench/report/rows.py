@@ -12,7 +12,7 @@ from featbench.report.table import Column, columns_of
 __all__ = ["table_of"]
 
 _FIRST_NUMBER = re.compile(r"[+\-−]?\d[\d,]*(?:\.\d+)?")
-_MINOR = ("chosen", "train %", "fit s", "images/s", "dim")  # hidden on a phone until asked for
+_MINOR = ("chosen", "train %", "fit s", "images/s", "dim", "model MB")  # hidden on a phone until asked for
 _NO_BAR = ("vs ★", "published", "dim")
 MARKS = (
     ("★", "what validation chose"),

@@ -115,6 +115,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("ms/image", "median latency of a single image, from pixels to label",
            lambda line: figure(line.mean("latency_ms_p50"))),
     Column("dim", "numbers an image", lambda line: f"{line.mean('dim') or 0:.0f}" if line.mean("dim") else ""),
+    Column("model MB", "size of what was fitted, from extractor to classifier, in 10⁶ bytes",
+           lambda line: figure(line.mean("model_mb")), optional=True),
     Column("peak MB", "highest resident memory of the process while the row was made",
            lambda line: figure(line.mean("peak_rss_mb"))),
 )  # fmt: skip
