@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from featbench.base import Classifier
+from featbench.base import Classifier, Extractor
+from featbench.base.own_head import ScoresOf
 from featbench.config import Component, Document
 from featbench.config.components import read_component
+from featbench.config.rows import OWN_HEAD
 from featbench.datasets.opening import make_loader
 from featbench.datasets.training_sizes import drawn
 from featbench.environment import code_fingerprint, versions
@@ -158,6 +160,9 @@ def _refit(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run has told them
         features = extract(parts["extractor"], data, "none", seed, ONCE)
+        if parts["classifier"].name == OWN_HEAD:
+            assert features.head is not None, "a row without such a head has not finished"
+            features = features.head
         assert features.extractor is not None
         preprocess = make_preprocess(record["preprocess"])
         rows = preprocess.fit_transform(features.train)
@@ -229,6 +234,11 @@ def _manifest(pipeline: Pipeline, store: Store, record: Mapping[str, Any]) -> di
     }
 
 
+def _saved_part(extractor: Extractor) -> Extractor:
+    """Return what is saved of an extractor: of scores the extractor that gives them, its own head in it."""
+    return extractor.extractor if isinstance(extractor, ScoresOf) else extractor
+
+
 def _write(pipeline: Pipeline, manifest: Mapping[str, Any], target: Path) -> int:
     """Write the folder beside its place, and rename it."""
     try:
@@ -238,7 +248,7 @@ def _write(pipeline: Pipeline, manifest: Mapping[str, Any], target: Path) -> int
         raise StoreError(f"{target}: cannot be written ({error.strerror}). Choose another folder.") from error
     try:
         whole = beside / "model"
-        pipeline.extractor.save(whole / "extractor")
+        _saved_part(pipeline.extractor).save(whole / "extractor")
         pipeline.classifier.save(whole / "classifier")
         write_arrays(whole / "preprocess.npz", state_of(pipeline.preprocess))
         write_atomic(whole / "model.json", to_json(manifest))

@@ -3,7 +3,7 @@
 ::
 
     DIR/model.json         class names, how image files are read, where it comes from and how good it is
-    DIR/extractor/         plugin.json and arrays.npz, as `featbench.saved` writes them
+    DIR/extractor/         plugin.json and arrays.npz, as `featbench.saved` writes them; a network with its head
     DIR/preprocess.npz     what preprocessing has learned
     DIR/classifier/        as the extractor
 """
@@ -18,6 +18,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from featbench.base import Classifier, Extractor
+from featbench.base.own_head import OwnHead, ScoresOf
+from featbench.classifiers.own_head import HighestScore
 from featbench.datasets.decode import Resize
 from featbench.errors import FeatbenchError, Shown, StoreError, must_be
 from featbench.model.pipeline import Pipeline
@@ -75,6 +77,8 @@ def load(folder: str | Path) -> Pipeline:
     classifier = Classifier.load(root / "classifier")
     pixels = Pixels(tuple(manifest.image.shape), manifest.image.resize, manifest.image.max_pixels)
     try:
+        if isinstance(classifier, HighestScore):
+            extractor = _scores(extractor, classifier)
         _check_shapes(extractor, classifier, pixels, len(manifest.classes))
         _check_neighbours(classifier)
         arrays = read_arrays(root / "preprocess.npz")
@@ -117,6 +121,17 @@ def _checked_manifest(path: Path, told: dict[str, Any]) -> _Manifest:
         constraint = f"[h, w, 3] or [h, w], up to {_LARGEST}"
         raise StoreError(must_be(str(path), "image.shape", constraint, shape))
     return manifest
+
+
+def _scores(extractor: Extractor, head: HighestScore) -> Extractor:
+    """Return what gives an extractor's own scores, behind which `own_head` stands in the place of features."""
+    if not isinstance(extractor, OwnHead):
+        constraint = "one with a classifier of its own before own_head, such as cnn"
+        raise StoreError(must_be("extractor", "the plug-in", constraint, Shown(type(extractor).__name__)))
+    if not np.array_equal(extractor.classes_, head.classes_):
+        constraint = f"those of the extractor's own head, {extractor.classes_.tolist()}"
+        raise StoreError(must_be("classifier", "classes_", constraint, head.classes_.tolist()))
+    return ScoresOf.fitted(extractor)
 
 
 def _check_shapes(extractor: Extractor, classifier: Classifier, pixels: Pixels, n_classes: int) -> None:

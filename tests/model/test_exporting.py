@@ -150,6 +150,36 @@ timing: {repeats: 1}
     assert not (tmp_path / "model").exists()
 
 
+OWN_HEAD = """\
+dataset: {name: digits, test_size: 0.5}
+extractor: {name: cnn, epochs: 1, batch_size: 64, flip: none}
+classifiers: [{name: knn, n_neighbors: 1}, own_head]
+selection: {folds: 2}
+timing: {repeats: 1}
+"""
+
+
+def test_a_network_s_own_head_is_exported_with_it(tmp_path):
+    root = run_text(OWN_HEAD, "head", tmp_path)
+    cell = cell_of(root, "own-head")
+    record = json.loads(cell.read_text())
+    assert record["status"] == "ok", record
+    done = export(cell, tmp_path / "model")
+    described = json.loads((done.folder / "extractor" / "plugin.json").read_text())
+    assert described["plugin"] == ["extractor", "cnn"]
+    model = load(done.folder)
+    images = open_dataset("digits", {"test_size": 0.5}, seed=0).test.images
+    stored = Store(root).read_arrays(record)["predictions"]
+    assert model.predict(images).tolist() == [str(label) for label in stored]
+    rows = model.features(images[:3])
+    assert rows.shape == (3, 10), "scores, in the place of 128 features"
+    assert model.measure == "margin"
+    assert (model.confidence(rows) >= 0).all()
+    assert model.manifest["test"]["accuracy"] == record["test_accuracy"]
+    features = load(export(cell_of(root, "knn"), tmp_path / "features").folder)
+    assert features.features(images[:3]).shape == (3, 128)
+
+
 EXPORTED = {
     "knn": "{name: knn, n_neighbors: 3, metric: l1, weights: distance}",
     "svm": "{name: svm, loss: crammer_singer, hinge: plain, reg: 0.1}",

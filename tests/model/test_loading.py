@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from fractions import Fraction
 
@@ -145,3 +146,48 @@ def test_a_folder_without_a_model_says_so(tmp_path, digits_model):
     (digits_model / "preprocess.npz").unlink()
     with pytest.raises(StoreError, match="is damaged, or no model"):
         load(digits_model)
+
+
+@pytest.fixture
+def own_head_model(tmp_path, rng):
+    """A network's own scores of grey images, three of four classes learned; nothing is trained."""
+    from featbench.base.own_head import ScoresOf
+    from featbench.classifiers import HighestScore
+    from featbench.extractors import CNN
+    from featbench.model import Pipeline
+    from featbench.model.exporting import _write
+    from featbench.model.pixels import Pixels
+    from featbench.preprocessing import make_preprocess
+
+    images, y = rng.integers(0, 256, (6, 8, 8)).astype(np.uint8), np.array([0, 1, 3] * 2)
+    extractor = ScoresOf.fitted(CNN(epochs=0).fit(images, y))
+    scores = extractor.transform(images)
+    none = make_preprocess("none").fit(scores)
+    pixels = Pixels((8, 8))
+    pipeline = Pipeline(extractor, none, HighestScore().fit(scores, y), tuple("abcd"), pixels)
+    manifest = {
+        "format": 1, "classes": list("abcd"), "image": pixels.to_json(), "preprocess": "none", "confidence": "margin"
+    }  # fmt: skip
+    _write(pipeline, manifest, tmp_path / "model")
+    return tmp_path / "model", images, np.array(list("abcd"))[y[:3]][scores.argmax(axis=1)]
+
+
+def test_own_scores_come_back_from_a_folder(own_head_model):
+    folder, images, labels = own_head_model
+    assert load(folder).predict(images).tolist() == labels.tolist()
+
+
+def test_own_head_behind_others_and_other_classes_is_refused(own_head_model, digits_model):
+    folder, *_ = own_head_model
+    change_array(folder / "classifier", "classes_", lambda a: a[:2])
+    with pytest.raises(
+        StoreError, match=r"classes_ must be those of the extractor's own head, \[0, 1, 3\]; got"
+    ):
+        load(folder)
+    change_array(folder / "classifier", "classes_", lambda a: np.array([0, 1, 2]))
+    with pytest.raises(StoreError, match=r"classes_ must be those of the extractor's own head"):
+        load(folder)
+    shutil.rmtree(folder / "extractor")
+    shutil.copytree(digits_model / "extractor", folder / "extractor")
+    with pytest.raises(StoreError, match=r"one with a classifier of its own before own_head, .*; got HOG"):
+        load(folder)
