@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ sys.path.append(str(Path(__file__).parent.parent / "records"))
 from made_up import cell, folder
 
 HOSTILE = ["<script>alert(1)</script>", "[/red]", "=cmd()", "../../x", "a|b", "a&b", r"\input{/x} $x$ 50% #1 _a_ {b} ^c ~d", "`a*b*`"]  # fmt: skip
-LATEX = r"a & b % c $ d # e _ f { g } h ~ i ^ j \ k < l > m | n [ o ] p"
+LATEX = r"a & b % c $ d # e _ f { g } h ~ i ^ j \ k < l > m | n [ o ] p -- q --- r '' s ,, t"
 
 
 @pytest.fixture
@@ -110,8 +112,8 @@ def tables(text: str) -> list[list[list[str]]]:
         for node in nodes or ():
             if isinstance(node, LatexEnvironmentNode) and node.environmentname == "tabular":
                 body = "".join(part.latex_verbatim() for part in node.nodelist)
-                for rule in ("top", "mid", "bottom"):
-                    body = body.replace(rf"\{rule}rule", "")
+                for layout in (r"\toprule", r"\midrule", r"\bottomrule", r"\raggedright "):
+                    body = body.replace(layout, "")
                 rows = [row for row in body.split("\\\\\n") if row.strip()]
                 found.append([[read(c) for c in row.strip("\n").split(" & ")] for row in rows])
             walk(getattr(node, "nodelist", None))
@@ -131,13 +133,13 @@ def read(latex: str) -> str:
 
 
 def test_latex_parses_to_the_table_that_was_meant(summary: Summary) -> None:
-    headings = ("pipeline", "val %", "test %", "vs ★", "published", "train s", "images/s", "dim")
+    headings = ("pipeline", "val %", "test %", "vs ★", "published", "train s")
     text = as_text([summary], "latex")
     (table,) = tables(text)
     # The parser prints a minus as a hyphen.
     meant = [[cell.replace("−", "-") for cell in row] for row in shown(summary, headings)]
     assert same_text(table) == same_text(meant)
-    assert r"\begin{tabular}{lrrrrrrr}" in text
+    assert r"\begin{tabular}{@{}p{0.30\linewidth}rrrrr@{}}" in text
     assert r"\label{tab:run-a-set}" in text
     assert text.count(r"\begin{") == text.count(r"\end{")
 
@@ -146,6 +148,53 @@ def test_latex_prints_text_as_it_is() -> None:
     escaped = latex_text(LATEX)
     assert read(escaped) == LATEX
     assert r"\input" not in latex_text(r"\input{/etc/passwd}")
+
+
+def test_scripts_beyond_latin_are_printed_by_an_engine_that_can() -> None:
+    assert latex_text("café, Łódź & œuvre") == r"café, Łódź \& œuvre"
+    assert latex_text("★ 日本 × a_ω") == (
+        r"$\star$ \ifdefined\Umathchar 日本\else U+65E5 U+672C\fi{} $\times$ "
+        r"a\_\ifdefined\Umathchar ω\else U+03C9\fi{}"
+    )
+
+
+DOCUMENT = r"""\documentclass{article}
+\IfFileExists{booktabs.sty}{\usepackage{booktabs}}
+  {\newcommand{\toprule}{\hline}\newcommand{\midrule}{\hline}\newcommand{\bottomrule}{\hline}}
+\usepackage[T1]{fontenc}
+\begin{document}
+%s
+\end{document}
+"""
+AWKWARD = [
+    *HOSTILE,
+    r"\end{table}",
+    r"\\ \hline",
+    "* --- `` ''",
+    "café Łódź ¿§µ",
+    "日本語 😀 Ωμέγα кот שלום a\u0301",
+    "",
+]
+# One of every sign that is printed as it is.
+PLAIN = " ".join(sign for sign in map(chr, (*range(0x20, 0x7F), *range(0xA1, 0x180))) if sign.isprintable())
+
+
+@pytest.mark.long
+@pytest.mark.skipif(
+    shutil.which("pdflatex") is None, reason="no pdflatex: apt-get install texlive-latex-base"
+)
+def test_pdflatex_takes_every_table(tmp_path: Path) -> None:
+    runs = [run(tmp_path, f"r{i}", *AWKWARD, dataset=f"a_set 50%&#\\ {i}") for i in range(3)]
+    report = Path(__file__).parents[2] / "reports" / "cifar10"
+    texts = [as_text(runs, "latex"), as_text([summarize_run(Store(report))], "latex")]
+    texts += [latex_text(PLAIN), *(f"x{latex_text(sign)}x\n\n" for sign in "★≈→−±×·†≥≤χ²…–—‘’‚“”„•‰‹›€™")]
+    (tmp_path / "all.tex").write_text(DOCUMENT % "\n".join(texts), encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "all.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=False)
+    told = (tmp_path / "all.log").read_text(encoding="utf-8", errors="replace")
+    assert done.returncode == 0, told[-3000:]
+    assert "Overfull" not in told  # no table is wider than the page
+    assert "Missing character" not in told
 
 
 def test_json_of_one_run_and_of_several(tmp_path: Path, summary: Summary) -> None:
