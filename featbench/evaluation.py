@@ -109,7 +109,7 @@ def predict(
     told = speed(len(data.test_labels), phases, delay)
     seen = NOTHING
     if witness is not None:
-        seen = witness.look(pipeline.fitted(cell, refitted.predictions, scores, told["images_per_s"]))
+        seen = witness.look(pipeline.fitted(cell, refitted.predictions, scores))
     said = [
         *features.warnings,
         *outcome.warnings,

@@ -92,7 +92,7 @@ class RowPipeline:
         features = self.features.extractor.transform(images)
         return np.asarray(self.classifier.predict(self.preprocess.transform(features)))
 
-    def fitted(self, cell: Cell, predictions: Labels, scores: Scores, images_per_s: float | None) -> Fitted:
+    def fitted(self, cell: Cell, predictions: Labels, scores: Scores) -> Fitted:
         """Return what evidence is made of."""
         return Fitted(
             self.features.extractor,
@@ -103,5 +103,4 @@ class RowPipeline:
             self.test,
             scores,
             predictions,
-            1 / images_per_s if images_per_s else 0.0,
         )

@@ -7,9 +7,9 @@ they hold is kept in the data and disarmed where it is shown.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-__all__ = ["counted", "csv_cell", "first_few", "first_line", "markdown_cell", "printable"]
+__all__ = ["clipped", "counted", "csv_cell", "first_few", "first_line", "markdown_cell", "printable"]
 
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~!"})
 
@@ -56,3 +56,13 @@ def first_line(error: Exception) -> str:
 def counted(n: int, one: str, several: str = "") -> str:
     """Return ``1 row`` or ``3 rows``."""
     return f"{n:,} {one if n == 1 else several or one + 's'}"
+
+
+def clipped(names: Iterable[object], most: int = 60) -> list[str]:
+    """Return printable names, cut where they are long, none twice: equal names would be one place on an axis."""
+    found: list[str] = []
+    for name in names:
+        text = printable(str(name))
+        short = text if len(text) <= most else text[: most - 1] + "…"
+        found.append(short if short not in found else f"{short} ({len(found) + 1})")
+    return found

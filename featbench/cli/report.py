@@ -41,6 +41,13 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", help="Write what --format asks for to this file.")
     ] = None,
+    no_images: Annotated[
+        bool,
+        typer.Option(
+            "--no-images",
+            help="Show no image of the data sets on the page, where these may not be passed on.",
+        ),
+    ] = False,
     check_references: Annotated[
         bool,
         typer.Option(
@@ -60,21 +67,21 @@ def report(
     for store in stores:
         store.read_run()  # refuses a foreign folder before anything is written
     if form is None:
-        summaries = [write_results(store) for store in stores]
+        summaries = [write_results(store, pictures=not no_images) for store in stores]
         for store, summary in zip(stores, summaries, strict=True):
             print_summary(summary)
             notice(f"Report: {store.root / 'report.html'}")
     else:
         summaries = [summarize_run(store) for store in stores]
-        _write(summaries, form, output)
+        _write(summaries, form, output, pictures=not no_images)
     return _check(summaries) if check_references else 0
 
 
-def _write(summaries: list[Summary], form: Format, output: Path | None) -> None:
+def _write(summaries: list[Summary], form: Format, output: Path | None, *, pictures: bool) -> None:
     from featbench.report.formats import as_text
     from featbench.store import write_atomic
 
-    text = as_text(summaries, form.value)
+    text = as_text(summaries, form.value, pictures=pictures)
     if output is None:
         sys.stdout.write(text)
     else:

@@ -63,7 +63,7 @@ class Settings(Section):
     splits: Annotated[int, Ge(2), Le(100)] | None = None
     train_size: TrainSize | Annotated[list[TrainSize], Len(1, 100)] = "all"
     timing: Timing = Timing()
-    evidence: bool = False
+    evidence: bool = True
     images: Literal["thumbnails", "none"] = "thumbnails"
 
     @property
@@ -103,7 +103,7 @@ class Experiment:
     reproduces: tuple[tuple[str, Rule | None], ...] = ()
     quick: bool = False
     executor: Local | Dask = field(default_factory=Local)
-    evidence: bool = False
+    evidence: bool = True
     images: Literal["thumbnails", "none"] = "thumbnails"
 
     def cells(self) -> Iterator[Cell | EnsembleCell]:

@@ -79,6 +79,7 @@ def wanted_thumbnails(rows: Sequence[Judged], evidence: Sequence[Mapping[str, An
     orders: list[Iterable[_Key]] = [
         _in_turn([_of("test", e.get("queries", ())) for e in evidence[:1]]),
         _in_turn([_of("test", e.get("occluded", ())) for e in evidence]),
+        _of("train", evidence[0].get("pictured", ()) if evidence else ()),
         _of("test", missed_by_all(rows)[:MISSED]),
         _in_turn([_of("test", mistakes(row, MISTAKES)) for row in rows]),
         _of("test", best),

@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from featbench.types import Float64Array, ImageArray
 
-__all__ = ["GREY", "affordable", "occlusion"]
+__all__ = ["GREY", "falls", "hidden"]
 
 GREY = 128
 """Of the square, 0 to 255."""
 
 _SHARE = 0.25  # of each side of the image that the square covers
-# Images and positions a side, from the finest on: the first that fits into the time is taken.
-_SIZES = ((3, 8), (3, 6), (2, 6), (2, 4), (1, 4))
 
 
-def occlusion(
-    score: Callable[[ImageArray], Float64Array], image: ImageArray, positions: int
-) -> tuple[float, Float64Array]:
-    """Hide each part of an image and tell how much a score falls.
+def hidden(image: ImageArray, positions: int) -> ImageArray:
+    """Return an image, and copies of it in which a grey square hides one part each.
 
     Parameters
     ----------
-    score : callable
-        Takes images, ``uint8 (m, h, w, 3)`` or ``(m, h, w)``, to m numbers.
     image : ndarray of uint8, (h, w, 3) or (h, w)
     positions : int
         Of the square along each side, evenly spaced from border to border.
 
     Returns
     -------
-    whole : float
-        The score of the image itself.
-    falls : ndarray of float64, (positions, positions)
-        `whole` minus the score with the square there, by row and column; negative where hiding helps.
+    ndarray of uint8, (1 + positions², h, w, 3) or (1 + positions², h, w)
+        The image itself, then row by row of positions.
 
     References
     ----------
@@ -48,17 +38,26 @@ def occlusion(
         np.rint(np.linspace(0, extent - side, positions)).astype(int)
         for extent, side in zip(image.shape[:2], sides, strict=True)
     )
-    hidden = np.repeat(image[None], 1 + positions**2, axis=0)
+    copies = np.repeat(image[None], 1 + positions**2, axis=0)
     for k in range(positions**2):
         top, left = tops[k // positions], lefts[k % positions]
-        hidden[1 + k, top : top + sides[0], left : left + sides[1]] = GREY
-    told = np.asarray(score(hidden), dtype=np.float64)
-    return float(told[0]), (told[0] - told[1:]).reshape(positions, positions)
+        copies[1 + k, top : top + sides[0], left : left + sides[1]] = GREY
+    return copies
 
 
-def affordable(seconds_an_image: float, seconds: float) -> tuple[int, int] | None:
-    """Return how many images, and positions a side, take no more than `seconds`; None where none do."""
-    for n, positions in _SIZES:
-        if n * (1 + positions**2) * seconds_an_image <= seconds:
-            return n, positions
-    return None
+def falls(scores: Float64Array) -> Float64Array:
+    """Return how much the score of an image falls while a part is hidden.
+
+    Parameters
+    ----------
+    scores : ndarray of float64, (1 + positions²,)
+        Of the images of `hidden`.
+
+    Returns
+    -------
+    ndarray of float64, (positions, positions)
+        By row and column; negative where hiding helps.
+    """
+    positions = round(np.sqrt(len(scores) - 1))
+    fallen: Float64Array = (scores[0] - scores[1:]).reshape(positions, positions)
+    return fallen

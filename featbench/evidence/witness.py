@@ -13,7 +13,7 @@ import numpy as np
 from featbench.base import Classifier, Extractor
 from featbench.evidence.confidence import Scores, confidence
 from featbench.evidence.drawn import Picture, examples, learned
-from featbench.evidence.occlusion import affordable, occlusion
+from featbench.evidence.occlusion import falls, hidden
 from featbench.evidence.projection import principal_scores, tsne_map
 from featbench.images import ImageBatch, chunks, image_shape, take
 from featbench.numerics.neighbors import nearest
@@ -31,7 +31,8 @@ CANDIDATE_NUMBERS = 16_000_000  # and of so many numbers, so that long rows take
 PICTURED = 2  # training images that the extractor draws
 _WORD_IMAGES = 8  # training images that words are drawn from
 PICTURE_SIDE = 320  # pixels of the longer side of a picture at the most
-OCCLUSION_SECONDS = 0.5  # by what the row's phases took an image
+OCCLUDED = 2  # test images, of which parts are hidden
+POSITIONS = 6  # of the square along each side: 37 copies an image
 
 _STEPS = ("confidence", "pictures", "neighbours", "map", "occlusion")
 
@@ -85,8 +86,6 @@ class Pipeline:
     scores : Scores
         Of `test`.
     predictions : ndarray of int64, (n_test,)
-    seconds_an_image : float
-        From pixels to label, as the clocks have it.
     """
 
     extractor: Extractor | None
@@ -97,7 +96,6 @@ class Pipeline:
     test: FeatureMatrix
     scores: Scores
     predictions: Labels
-    seconds_an_image: float
 
 
 class Witness:
@@ -162,6 +160,7 @@ class Witness:
         pictures: list[Picture] = []
         if self._wanted.images:
             images = _read(self._data.train.images, some)
+            made.arrays["pictured"] = some
             pictures += self._once("examples", lambda: list(examples(extractor, images, some.tolist())))
         words = _read(self._data.train.images, np.sort(self._trains[:_WORD_IMAGES]))
         for picture in learned(extractor, row.preprocess, row.classifier, names, words):
@@ -184,6 +183,8 @@ class Witness:
         rows = [_measurable(X) for X in (row.train[among], row.test[queries])]
         made.arrays["queries"], made.arrays["near_pixels"] = queries, pixels
         made.arrays["near_features"] = among[nearest(rows[0], rows[1], min(NEIGHBOURS, len(among)))[1]]
+        for space in ("near_pixels", "near_features"):
+            made.arrays[f"{space}_labels"] = self._data.train.labels[made.arrays[space]]
         assert made.told is not None
         made.told["neighbours_among"] = len(among)
 
@@ -208,27 +209,23 @@ class Witness:
             made.arrays["tsne"] = tsne.astype(np.float32)
 
     def _occlusion(self, row: Pipeline, extractor: Extractor, made: Evidence) -> None:
-        size = affordable(row.seconds_an_image, OCCLUSION_SECONDS)
-        if size is None:
-            return
-        n, positions = size
-        rows, kind = self._tests[:n], ""
-        images = _read(self._data.test_images, rows)
-        told = []
-        for image, label in zip(images, row.predictions[rows].tolist(), strict=True):
+        rows = self._tests[:OCCLUDED]
 
-            def score(hidden: ImageArray, label: int = label) -> Float64Array:
-                nonlocal kind
-                X = row.preprocess.transform(extractor.transform(hidden))
-                kind, found = _score_of(row.classifier, X, label)
-                return found
+        def described() -> list[FeatureMatrix]:
+            images = _read(self._data.test_images, rows)
+            return [extractor.transform(hidden(image, POSITIONS)) for image in images]
 
-            told.append(occlusion(score, image, positions))
+        features = self._once("hidden", described)
+        labels = row.predictions[rows].tolist()
+        told = [
+            _score_of(row.classifier, row.preprocess.transform(X), label)
+            for X, label in zip(features, labels, strict=True)
+        ]
         made.arrays["occluded"] = rows
-        made.arrays["occlusion_whole"] = np.asarray([whole for whole, _ in told], dtype=np.float32)
-        made.arrays["occlusion"] = np.stack([falls for _, falls in told]).astype(np.float32)
+        made.arrays["occlusion_whole"] = np.asarray([scores[0] for _, scores in told], dtype=np.float32)
+        made.arrays["occlusion"] = np.stack([falls(scores) for _, scores in told]).astype(np.float32)
         assert made.told is not None
-        made.told["occlusion"] = kind
+        made.told["occlusion"] = told[0][0]
 
 
 def _score_of(classifier: Classifier, X: FeatureMatrix, label: int) -> tuple[str, Float64Array]:

@@ -10,13 +10,15 @@ from featbench.store import Store, write_atomic
 __all__ = ["as_csv", "as_html", "as_json", "as_markdown", "summarize_run", "write_results"]
 
 
-def write_results(store: Store) -> Summary:
+def write_results(store: Store, *, pictures: bool = True) -> Summary:
     """Derive ``results.csv``, ``results.json``, ``results.md`` and ``report.html`` from the cells.
 
     Parameters
     ----------
     store : Store
         The folder of a run, finished or not.
+    pictures : bool, optional
+        Whether the page may show images of the data sets.
 
     Returns
     -------
@@ -33,5 +35,5 @@ def write_results(store: Store) -> Summary:
     write_atomic(store.root / "results.csv", as_csv(summary))
     write_atomic(store.root / "results.json", as_json(summary))
     write_atomic(store.root / "results.md", as_markdown(summary))
-    write_atomic(store.root / "report.html", as_html(summary))
+    write_atomic(store.root / "report.html", as_html(summary, pictures=pictures))
     return summary

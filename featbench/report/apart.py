@@ -1,4 +1,4 @@
-"""Which rows cannot be told from the recommended one, in words."""
+"""Which rows cannot be told from the recommended one, and what it gains over cheaper ones, in words."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from featbench.report.summary import DatasetSummary, Line
 from featbench.stats import LEVEL
 from featbench.text import counted
 
-__all__ = ["notes_beside", "told_beside"]
+__all__ = ["notes_beside", "told_beside", "told_price"]
 
 _MOST_NAMED = 2
+_CHEAPER = 5.0  # times less training, from which on a row is another kind of choice
 
 
 def told_beside(dataset: DatasetSummary) -> list[str]:
@@ -38,6 +39,39 @@ def told_beside(dataset: DatasetSummary) -> list[str]:
         others = "The other row is" if len(tested) == 1 else f"All {len(tested)} other rows are"
         told.append(f"{others} worse beyond chance.")
     return told
+
+
+def told_price(dataset: DatasetSummary) -> list[str]:
+    """Say what the recommended row gains over the best that trains in a fifth of its time or less, and at what price.
+
+    Parameters
+    ----------
+    dataset : DatasetSummary
+
+    Returns
+    -------
+    list of str
+        One sentence; none where no row is that much cheaper, or the cheaper one is better.
+    """
+    best = dataset.recommended
+    seconds = best.training_seconds if best else None
+    if best is None or not seconds:
+        return []
+    cheap = [
+        (line, cost)
+        for line in dataset.lines
+        if line.versus is not None and (cost := line.training_seconds) and cost <= seconds / _CHEAPER
+    ]
+    if not cheap:
+        return []
+    other, cost = max(cheap, key=lambda found: found[0].mean("val_accuracy") or 0.0)
+    assert other.versus is not None
+    times, gain = seconds / cost, -100 * other.versus.difference
+    if other.versus.tie:
+        return [f"{other.label} takes {times:,.0f} times less training than it."]
+    if gain <= 0:
+        return []
+    return [f"It gains {gain:.1f} points over {other.label}, at {times:,.0f} times the training."]
 
 
 def _named(lines: Sequence[Line]) -> str:

@@ -18,7 +18,7 @@ from featbench.store import to_json
 __all__ = ["as_text"]
 
 
-def as_text(summaries: Sequence[Summary], form: str) -> str:
+def as_text(summaries: Sequence[Summary], form: str, *, pictures: bool = True) -> str:
     """Return the report of runs; of several with the ranks over all their data sets.
 
     Parameters
@@ -27,6 +27,8 @@ def as_text(summaries: Sequence[Summary], form: str) -> str:
         One or more.
     form : str
         ``"html"``, ``"md"``, ``"csv"``, ``"latex"`` or ``"json"``.
+    pictures : bool, optional
+        Whether a page may show images of the data sets.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def as_text(summaries: Sequence[Summary], form: str) -> str:
                 "--format html: a page is of one run. Put the folders into one with `featbench records merge`, or "
                 "leave --format out, and each gets its page."
             )
-        return as_html(summaries[0])
+        return as_html(summaries[0], pictures=pictures)
     if form == "csv":
         return as_csv(*summaries)
     if form == "json":

@@ -12,11 +12,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from featbench.report.charts import CHARTS, Chart, charts_of
+from featbench.report.charts import Chart, charts_of
 from featbench.report.charts.failures import confusions
+from featbench.report.embedded import Images
 from featbench.report.figures import critical_difference_diagram
+from featbench.report.galleries import Gallery, galleries_of
 from featbench.report.ranking import ranking_of, told_ranking
 from featbench.report.rows import table_of
+from featbench.report.seen import seen_of
 from featbench.report.summary import DatasetSummary, Summary
 from featbench.report.table import caption, footnotes, verdict
 from featbench.report.trust import facts_of_data, facts_of_machine
@@ -28,12 +31,14 @@ __all__ = ["as_html"]
 _SCRIPTS = ("vega.js", "page.js")
 
 
-def as_html(summary: Summary) -> str:
+def as_html(summary: Summary, *, pictures: bool = True) -> str:
     """Return the report as one HTML page.
 
     Parameters
     ----------
     summary : Summary
+    pictures : bool, optional
+        Whether images of the data sets may be shown, and what shows parts of them.
 
     Returns
     -------
@@ -55,7 +60,8 @@ def as_html(summary: Summary) -> str:
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
-    charts = [charts_of(dataset, summary.store) for dataset in summary.datasets]
+    images = Images()
+    shown = [_shown(dataset, summary, images, pictures=pictures) for dataset in summary.datasets]
     return environment.get_template("page.html").render(
         run=summary.run,
         policy=_policy(),
@@ -63,13 +69,15 @@ def as_html(summary: Summary) -> str:
         scripts=[_asset(name) for name in _SCRIPTS],
         work={"headings": HEADINGS, "meaning": MEANING},
         datasets=[
-            _dataset(dataset, summary, shown) for dataset, shown in zip(summary.datasets, charts, strict=True)
+            _dataset(dataset, summary, *of) for dataset, of in zip(summary.datasets, shown, strict=True)
         ],
-        charts={
-            f"d{number}-{name}": chart.to_json()
-            for number, shown in enumerate(charts, 1)
-            for name, chart in shown.items()
+        figures={
+            f"d{number}-{name}": figure.to_json()
+            for number, of in enumerate(shown, 1)
+            for figures in of
+            for name, figure in figures.items()
         },
+        images=images.to_json(),
         ranks=_ranks(summary),
         footnotes=footnotes(summary),
         environment=facts_of_machine(summary.run.get("environment") or {}),
@@ -91,7 +99,17 @@ def _policy() -> str:
     return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed}"
 
 
-def _dataset(dataset: DatasetSummary, summary: Summary, charts: dict[str, Chart]) -> dict[str, Any]:
+def _shown(
+    dataset: DatasetSummary, summary: Summary, images: Images, *, pictures: bool
+) -> tuple[dict[str, Chart], dict[str, Gallery]]:
+    seen = seen_of(dataset, summary.store, images=pictures)
+    galleries = galleries_of(seen, images)
+    return charts_of(dataset, seen, images), galleries
+
+
+def _dataset(
+    dataset: DatasetSummary, summary: Summary, charts: dict[str, Chart], galleries: dict[str, Gallery]
+) -> dict[str, Any]:
     best = dataset.recommended
     failing = best is not None and "confusion" in charts and best.done[0].get("scores")
     return {
@@ -99,7 +117,8 @@ def _dataset(dataset: DatasetSummary, summary: Summary, charts: dict[str, Chart]
         "caption": caption(dataset),
         "verdict": verdict(dataset),
         **table_of(dataset),
-        "charts": {name: charts.get(name) for name in CHARTS},
+        "charts": charts,
+        "galleries": galleries,
         "best": best.label if best else "",
         "confusions": confusions(best, list(dataset.data["classes"])) if best and failing else [],
         "work": [work.cells() for work in work_of(dataset)],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from featbench.report.apart import notes_beside, told_beside
+from featbench.report.apart import notes_beside, told_beside, told_price
 from featbench.report.steadiness import LABELLING, marked, notes_of_machine
 from featbench.report.summary import TRAINING, DatasetSummary, Line, Summary
 from featbench.text import counted
@@ -151,14 +151,14 @@ def verdict(dataset: DatasetSummary) -> str:
     if line.deviation("test_accuracy") is not None:
         n = len(line.values("test_accuracy"))
         told = f"{spread(line, 'test_accuracy')} % on the test images, mean and deviation of {n} runs."
-        return " ".join([sentence + told, *told_beside(dataset)])
+        return " ".join([sentence + told, *told_beside(dataset), *told_price(dataset)])
     method = {"wilson": "Wilson's", "cluster bootstrap": "cluster bootstrap"}[
         line.done[0]["scores"]["interval"]
     ]
     low, high = percent(line.mean("test_low")), percent(line.mean("test_high"))
     accuracy = percent(line.mean("test_accuracy"))
     told = f"{accuracy} % on the test images, 95 % interval {low} to {high} ({method})."
-    return " ".join([sentence + told, *told_beside(dataset)])
+    return " ".join([sentence + told, *told_beside(dataset), *told_price(dataset)])
 
 
 def _closed(dataset: DatasetSummary) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from looked import looked
 from test_report import record
 
 from featbench.report import write_results
@@ -141,16 +142,46 @@ def test_charts_draw_answer_to_hover_and_to_choices(browser: Any, tmp_path: Path
     assert tab.wrong == []
 
 
+def test_galleries_show_images_and_answer_to_choices(browser: Any, tmp_path: Path) -> None:
+    write_results(looked(tmp_path, EVIL[:3]))
+    tab = Tab(browser, tmp_path / "report.html")
+    page = tab.page
+    galleries = page.locator("figure[data-gallery]")
+    assert galleries.count() == 5
+    for place in range(5):
+        galleries.nth(place).scroll_into_view_if_needed()
+        page.wait_for_timeout(100)
+        assert galleries.nth(place).locator("img").count() > 0
+    loaded = page.locator("img").evaluate_all("all => all.map(i => i.complete && i.naturalWidth > 0)")
+    assert loaded
+    assert all(loaded), "every image is one that the browser can read"
+    assert page.locator("[data-gallery=d1-occlusion] rect").count() == 4
+    mistakes = page.locator("[data-gallery=d1-mistakes]")
+    assert (
+        mistakes.locator(".shot").first.inner_text()
+        == f"{EVIL[2]}, taken for {EVIL[1]}, 95\N{NO-BREAK SPACE}%"
+    )
+    mistakes.locator("select").select_option("raw → svm")
+    page.wait_for_selector("[data-gallery=d1-mistakes][data-drawn='1']")
+    assert mistakes.locator(".shot").first.inner_text() == f"{EVIL[1]}, taken for {EVIL[2]}"
+    page.locator("[data-chart=d1-map]").scroll_into_view_if_needed()
+    assert page.locator("[data-chart=d1-map] image").count() == 5
+    assert tab.wrong == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("pictures", [False, True])
 def test_axe_finds_no_serious_fault_and_nothing_is_cut(
-    browser: Any, tmp_path: Path, scheme: str, width: int
+    browser: Any, tmp_path: Path, scheme: str, width: int, *, pictures: bool
 ) -> None:
     import axe_playwright_python
 
+    if pictures:
+        write_results(looked(tmp_path))
     tab = Tab(
         browser,
-        made(tmp_path),
+        tmp_path / "report.html" if pictures else made(tmp_path),
         color_scheme=scheme,
         viewport={"width": width, "height": 800},
         bypass_csp=True,
@@ -169,13 +200,13 @@ def test_axe_finds_no_serious_fault_and_nothing_is_cut(
 def test_hostile_names_are_text(browser: Any, tmp_path: Path) -> None:
     tab = Tab(browser, made(tmp_path, classes=EVIL))
     assert tab.wrong == []
-    assert tab.page.locator("script").count() == 3
+    assert tab.page.locator("script").count() == 4
     assert tab.page.locator("img").count() == 0
     assert all(evil in " ".join(tab.rows()) for evil in EVIL)
     tab.page.locator("[data-chart=d1-cost] [aria-roledescription=point]").first.hover()
     tab.page.wait_for_selector("#vg-tooltip-element.visible")
     assert "hog(" in tab.page.locator("#vg-tooltip-element").inner_text()
-    assert tab.page.locator("script").count() == 3
+    assert tab.page.locator("script").count() == 4
     assert tab.wrong == []
 
 

@@ -11,11 +11,13 @@ from test_report import record
 
 from featbench.report import as_html, summarize_run
 from featbench.report.charts import Chart, charts_of
-from featbench.report.charts.chart import clipped
 from featbench.report.charts.cost import front
-from featbench.report.charts.failures import agreement_of, confusions
+from featbench.report.charts.failures import confusions
+from featbench.report.embedded import Images
+from featbench.report.seen import seen_of
 from featbench.report.summary import Line
 from featbench.store import Store
+from featbench.text import clipped
 
 
 def charts(tmp_path: Path, *records: dict[str, Any], **arrays: Any) -> dict[str, Chart]:
@@ -25,7 +27,8 @@ def charts(tmp_path: Path, *records: dict[str, Any], **arrays: Any) -> dict[str,
         store.write_cell(r, {name: array[i] for name, array in arrays.items()} or None)
     summary = summarize_run(store)
     as_html(summary)
-    found: dict[str, Chart] = charts_of(summary.datasets[0], store)
+    dataset = summary.datasets[0]
+    found: dict[str, Chart] = charts_of(dataset, seen_of(dataset, store), Images())
     json.dumps([chart.to_json() for chart in found.values()], allow_nan=False)
     return found
 
@@ -115,11 +118,10 @@ def test_matrices_hold_the_counts(tmp_path: Path) -> None:
 
 def test_rows_agree_where_they_say_the_same(tmp_path: Path) -> None:
     predictions = [np.array([0, 1, 1, 0]), np.array([0, 1, 0, 1])]
-    assert agreement_of(predictions).tolist() == [[1.0, 0.5], [0.5, 1.0]]
     rows = record("hog → svm", 0.6, 0.5), record("raw → knn", 0.5, 0.4)
     found = charts(tmp_path, *rows, predictions=predictions, truth=[np.array([1, 1, 1, 0])] * 2)
     told = values(found["agreement"])
-    assert [(v["s"], v["w"]) for v in told] == [(50.0, 25.0)] * 2
+    assert [(v["s"], v["w"]) for v in told] == [(50.0, 33.33)] * 2, "one wrong of three that either has wrong"
 
 
 def test_sizes_and_losses_are_curves(tmp_path: Path) -> None:

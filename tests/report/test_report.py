@@ -17,7 +17,7 @@ from featbench.report.summary import Summary
 from featbench.report.table import COLUMNS, figure, verdict
 from featbench.store import Store
 
-SCRIPTS = 3  # the charts' data, their library, the page's own
+SCRIPTS = 4  # images, the data of figures, their library, the page's own
 HOSTILE = [
     "</script>",
     "<!--",

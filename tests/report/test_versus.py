@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from featbench.report import as_json, as_markdown, summarize_run
-from featbench.report.apart import notes_beside, told_beside
+from featbench.report.apart import notes_beside, told_beside, told_price
 from featbench.report.figures import critical_difference_diagram
 from featbench.report.ranking import ranking_of, told_ranking
 from featbench.report.right import right_of
@@ -87,6 +87,30 @@ def test_a_row_that_validation_did_not_choose_may_be_better(tmp_path: Path) -> N
     )
     assert [c.heading for c in columns_of([dataset])][4] == "vs ★"
     assert [c.show(dataset.lines[1]) for c in columns_of([dataset])][4] == "+20.0"
+
+
+def trained(
+    made: tuple[dict[str, Any], dict[str, Any]], seconds: float
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    record, arrays = made
+    return {**record, "phases": {"fit": {"seconds": seconds, "samples": [seconds], "shared": False}}}, arrays
+
+
+def test_what_the_recommended_row_gains_and_at_what_price(tmp_path: Path) -> None:
+    costly = trained(best(0.8), 60.0)
+    rows = [
+        trained(cell("raw → svm", 0.5, val_accuracy=0.5), 2.0),
+        trained(cell("hue → svm", 0.45, val_accuracy=0.4), 0.1),
+        trained(cell("lbp → svm", 0.6, val_accuracy=0.7), 30.0),
+    ]
+    gains = dataset_of(tmp_path / "1", costly, *rows)
+    assert told_price(gains) == ["It gains 30.0 points over raw → svm, at 30 times the training."]
+    assert verdict(gains).endswith(told_price(gains)[0])
+    tied = dataset_of(tmp_path / "2", costly, trained(cell("raw → svm", 0.79, val_accuracy=0.7), 2.0))
+    assert told_price(tied) == ["raw → svm takes 30 times less training than it."]
+    better = dataset_of(tmp_path / "3", costly, trained(cell("raw → svm", 0.95, val_accuracy=0.7), 2.0))
+    assert told_price(better) == []
+    assert told_price(dataset_of(tmp_path / "4", costly, rows[2])) == []
 
 
 def test_groups_are_told(tmp_path: Path) -> None:

@@ -11,12 +11,15 @@ const CONFIG = {
   legend: {labelColor: "var(--ink)", labelFontSize: 12, symbolOpacity: 1},
   text: {color: "var(--ink)", fontSize: 12},
 };
-const SPECS = JSON.parse(document.getElementById("charts").textContent);
+const [FIGURES, IMAGES] = ["figures", "images"].map((id) => JSON.parse(document.getElementById(id).textContent));
+const uri = (key) => `data:image/webp;base64,${IMAGES[key]}`;
 
 // An interpreter of expressions instead of eval: the page's policy allows no code but its own.
 async function draw(figure, choice) {
   const place = figure.querySelector(".chart");
-  const result = await vegaEmbed(place, SPECS[figure.dataset.chart][choice], {
+  const chart = structuredClone(FIGURES[figure.dataset.chart][choice]);
+  for (const value of chart.data.values) if (value.image) value.url = uri(value.image);
+  const result = await vegaEmbed(place, chart, {
     mode: "vega-lite", renderer: "svg", actions: false, ast: true, config: CONFIG,
     tooltip: {theme: "page", disableDefaultStyle: true},
   });
@@ -25,12 +28,40 @@ async function draw(figure, choice) {
   figure.dataset.drawn = choice;
 }
 
+function make(name, attributes, ...children) {
+  const svg = name === "svg" || name === "rect";
+  const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+// An image with its caption; over it, where parts of it were hidden, how much each took from the answer.
+function shot({i, t = "", a = "", m = "", h = []}) {
+  const image = make("img", {src: uri(i), alt: a, loading: "lazy"});
+  image.addEventListener("load", () => image.classList.toggle("tiny", image.naturalWidth <= 48));
+  const squares = h.flatMap((row, y) => row.map((fall, x) => make("rect", {
+    x, y, width: 1, height: 1, fill: fall > 0 ? "#ff7a1a" : "#2f7bff", "fill-opacity": 0.75 * Math.abs(fall),
+  })));
+  const over = squares.length ? [make("svg", {viewBox: `0 0 ${h.length} ${h.length}`, preserveAspectRatio: "none", "aria-hidden": true}, ...squares)] : [];
+  return make("div", {class: `shot ${m}`}, make("div", {class: "frame"}, image, ...over), make("span", {}, t));
+}
+
+function show(figure, choice) {
+  const groups = FIGURES[figure.dataset.gallery][choice].map(({g, s}) => make(
+    "div", {class: "group"}, ...(g ? [make("p", {}, g)] : []), make("div", {class: "shots"}, ...s.map(shot)),
+  ));
+  figure.querySelector(".gallery").replaceChildren(...groups);
+  figure.dataset.drawn = choice;
+}
+
 async function drawAll() {
-  for (const figure of document.querySelectorAll("figure[data-chart]")) {
+  for (const figure of document.querySelectorAll("figure[data-chart], figure[data-gallery]")) {
     const select = figure.querySelector("select");
-    select?.addEventListener("change", () => draw(figure, select.selectedIndex));
+    const change = figure.dataset.chart ? draw : show;
+    select?.addEventListener("change", () => change(figure, select.selectedIndex));
     await new Promise((done) => setTimeout(done)); // the reader's clicks come first
-    await draw(figure, 0);
+    await change(figure, 0);
   }
   document.body.dataset.ready = "true";
 }

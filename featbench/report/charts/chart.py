@@ -8,7 +8,7 @@ from typing import Any
 
 from featbench.text import printable
 
-__all__ = ["ACCENT", "INK", "LINES", "PAPER", "SOFT", "WARM", "Chart", "clean", "clipped", "spec"]
+__all__ = ["ACCENT", "INK", "LINES", "PAPER", "SOFT", "WARM", "Chart", "clean", "spec"]
 
 # The page's colours, which follow light and dark.
 INK, SOFT, PAPER = "var(--ink)", "var(--soft)", "var(--paper)"
@@ -62,13 +62,3 @@ def spec(values: Iterable[Mapping[str, Any]], height: int, **more: Any) -> dict[
 def clean(text: object) -> str:
     """Return a text without control characters."""
     return printable(str(text))
-
-
-def clipped(names: Iterable[object], most: int = 60) -> list[str]:
-    """Return clean names, cut where they are long, none twice: equal names would be one place on an axis."""
-    found: list[str] = []
-    for name in names:
-        text = clean(name)
-        short = text if len(text) <= most else text[: most - 1] + "…"
-        found.append(short if short not in found else f"{short} ({len(found) + 1})")
-    return found

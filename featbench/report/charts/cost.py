@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from featbench.report.charts.chart import ACCENT, SOFT, WARM, Chart, clean, clipped, spec
+from featbench.report.charts.chart import ACCENT, SOFT, WARM, Chart, clean, spec
 from featbench.report.summary import DatasetSummary, Line
 from featbench.report.table import figure, percent
+from featbench.text import clipped
 
 __all__ = ["cost_chart", "front"]
 
@@ -25,7 +26,7 @@ COSTS: tuple[tuple[str, str, Callable[[Line], float | None]], ...] = (
 )
 _APART = 0.05  # of the range of accuracies, between rows of the front with their names beside them
 
-_KINDS = ("recommended", "cannot be told from it", "other")
+_KINDS = ("recommended", "tied with it", "other")
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[int]:

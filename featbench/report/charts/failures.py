@@ -1,4 +1,4 @@
-"""Where rows fail: classes taken for others, accuracy of each class, and rows that say the same."""
+"""Where rows fail: classes taken for others, and the accuracy of each class."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from featbench.report.charts.chart import ACCENT, INK, PAPER, WARM, Chart, clean, clipped, spec
+from featbench.report.charts.chart import ACCENT, INK, PAPER, WARM, Chart, clean, spec
 from featbench.report.summary import DatasetSummary, Line
-from featbench.store import Store
-from featbench.types import AnyArray
+from featbench.text import clipped
 
-__all__ = ["agreement_chart", "agreement_of", "class_chart", "confusion_chart", "confusions"]
+__all__ = ["class_chart", "confusion_chart", "confusions"]
 
 _BUDGET = 120_000  # numbers of all matrices on a page, about 4 MB
 _LABELLED = 20  # classes up to which a square is large enough for its number
-_ROWS = 24  # rows beside each other in the chart of agreement
 
 
 def _judged(dataset: DatasetSummary) -> list[Line]:
@@ -172,95 +170,3 @@ def confusions(line: Line, classes: Sequence[str], most: int = 8) -> list[tuple[
     order = np.argsort(-counts, axis=None, kind="stable")[:most]
     pairs = [(int(i), int(j)) for i, j in zip(*np.unravel_index(order, counts.shape), strict=True)]
     return [(classes[i], classes[j], int(counts[i, j]), int(sizes[i])) for i, j in pairs if counts[i, j]]
-
-
-def agreement_of(predictions: Sequence[AnyArray]) -> AnyArray:
-    """Return the share of images on which rows say the same.
-
-    Parameters
-    ----------
-    predictions : sequence of ndarray of int, (n,)
-        A row each, of the same images.
-
-    Returns
-    -------
-    ndarray of float64, (rows, rows)
-    """
-    stacked = np.stack(predictions)
-    return np.array([(stacked == row).mean(axis=1) for row in stacked])
-
-
-def agreement_chart(dataset: DatasetSummary, store: Store) -> Chart | None:
-    """Return how often rows say the same of an image, from the stored predictions of the same cells."""
-    rows: list[tuple[Line, AnyArray, AnyArray]] = []
-    for line in dataset.lines:
-        if len(rows) == _ROWS:
-            break
-        if line.done and not line.is_baseline:
-            arrays = store.read_arrays(line.done[0])
-            if "predictions" in arrays and "truth" in arrays:
-                rows.append((line, arrays["predictions"], arrays["truth"]))
-    rows = [row for row in rows if rows and np.array_equal(row[2], rows[0][2])]
-    if len(rows) < 2:
-        return None
-    agree = agreement_of([predicted for _, predicted, _ in rows])
-    wrong = np.stack([predicted != truth for _, predicted, truth in rows]).astype(float)
-    both = wrong @ wrong.T / wrong.shape[1]
-    names = clipped((f"{i}. {line.label}" for i, (line, _, _) in enumerate(rows, 1)), 48)
-    values: list[dict[str, Any]] = [
-        {
-            "a": names[i],
-            "b": str(j + 1),
-            "other": names[j],
-            "s": round(100 * float(agree[i, j]), 2),
-            "w": round(100 * float(both[i, j]), 2),
-        }
-        for i in range(len(rows))
-        for j in range(len(rows))
-        if i != j
-    ]
-    least, most = min(v["s"] for v in values), max(v["s"] for v in values)
-    axis = {"labelLimit": 200, "domain": False, "ticks": False, "grid": False}
-    x = {
-        "field": "b",
-        "type": "nominal",
-        "sort": [str(i + 1) for i in range(len(rows))],
-        "title": None,
-        "axis": {**axis, "labelAngle": 0, "orient": "top"},
-    }
-    y = {"field": "a", "type": "nominal", "sort": names, "title": None, "axis": axis}
-    opacity = {
-        "field": "s",
-        "type": "quantitative",
-        "legend": None,
-        "scale": {"domain": [least, max(most, least + 1)], "range": [0.08, 0.9]},
-    }
-    middle = (least + most) / 2
-    squares = {
-        "mark": {"type": "rect", "color": ACCENT, "stroke": PAPER},
-        "encoding": {
-            "x": x,
-            "y": y,
-            "opacity": opacity,
-            "tooltip": [
-                {"field": "a", "title": "row"},
-                {"field": "other", "title": "and row"},
-                {"field": "s", "title": "say the same, %"},
-                {"field": "w", "title": "both wrong, %"},
-            ],
-        },
-    }
-    numbers = {
-        "mark": {"type": "text", "fontSize": 11, "aria": False},
-        "encoding": {
-            "x": x,
-            "y": y,
-            "text": {"field": "s", "format": ".0f"},
-            "color": {"condition": {"test": f"datum.s > {middle!r}", "value": PAPER}, "value": INK},
-        },
-    }
-    return Chart(
-        "Test images of which two rows say the same, %",
-        "",
-        (("all", spec(values, 28 * len(rows), layer=[squares, numbers])),),
-    )

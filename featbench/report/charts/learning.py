@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from featbench.report.charts.chart import LINES, Chart, clean, clipped, spec
+from featbench.report.charts.chart import LINES, Chart, clean, spec
 from featbench.report.summary import DatasetSummary, Line
+from featbench.text import clipped
 
 __all__ = ["loss_chart", "size_chart"]
 
