@@ -1,9 +1,10 @@
-"""Fitted plug-ins in a folder: a JSON file and an archive of arrays, never pickle.
+"""Fitted plug-ins in a folder: a JSON file and archives of arrays, never pickle.
 
 ::
 
-    DIR/plugin.json     what it is, its parameters, and what it learned, arrays by name
-    DIR/arrays.npz      those arrays
+    DIR/plugin.json             what it is, its parameters, and what it learned, arrays by name
+    DIR/arrays.npz              those arrays
+    DIR/weights.safetensors     the weights of a network, where there is one
 
 A class is looked up among the registered plug-ins by name, so that a folder from elsewhere decides which of
 them is built and with which numbers, and nothing else: no import, no code.
@@ -13,16 +14,16 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import io
+import itertools
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from featbench.errors import FeatbenchError, InputError, Shown, StoreError, must_be
+from featbench.archives import pack_tensors, read_arrays, read_tensors, write_arrays
+from featbench.errors import FeatbenchError, InputError, MissingExtraError, Shown, StoreError, must_be
 from featbench.parameters import check_parameters
 from featbench.plugins import TABLES, PluginTable
 from featbench.store import write_atomic
@@ -32,10 +33,8 @@ __all__ = [
     "fingerprint_plugin",
     "fitted_bytes",
     "load_plugin",
-    "read_arrays",
     "save_plugin",
     "why_not",
-    "write_arrays",
 ]
 
 Plugin = TypeVar("Plugin")
@@ -48,6 +47,9 @@ _KINDS = {
 
 _ELSEWHERE = "Save into another folder."
 
+_ARRAYS, _WEIGHTS = "arrays.npz", "weights.safetensors"
+_TENSOR = "weights/"  # begins the name of an array that lies in the second
+
 _FORMAT = 1
 _DEPTH = 20  # plug-ins within plug-ins; a file that nests deeper was not written here
 
@@ -59,26 +61,35 @@ def save_plugin(plugin: Any, folder: Path) -> None:
     ----------
     plugin : estimator
         Its parameters and fitted attributes are plain values, arrays, other registered plug-ins, and
-        lists, tuples and dicts of those.
+        lists, tuples and dicts of those. A class names in `weights_by_name` those that are a network's weights.
     folder : Path
 
     Raises
     ------
     InputError
         Something in it is none of these.
+    MissingExtraError
+        It is a network, and safetensors is not installed.
     StoreError
         The folder cannot be written.
     """
     arrays: dict[str, AnyArray] = {}
     described = _encode(plugin, arrays, type(plugin).__name__, top=True)
+    tensors = {key.removeprefix(_TENSOR): arrays.pop(key) for key in list(arrays) if key.startswith(_TENSOR)}
+    weights = pack_tensors(tensors, type(plugin).__name__) if tensors else None
+    described = {"format": _FORMAT, "weights": weights is not None, **described}
     # The arrays first: without its JSON a folder holds nothing, with it everything.
     description = folder / "plugin.json"
     if folder.exists() and not folder.is_dir():
         raise StoreError(must_be(str(folder), "what is saved into", "a folder", Shown("a file"), _ELSEWHERE))
     try:
-        description.unlink(missing_ok=True)
-        write_arrays(folder / "arrays.npz", arrays)
-        write_atomic(description, json.dumps({"format": _FORMAT, **described}, indent=1) + "\n")
+        if description.exists():  # otherwise a file of that name is somebody else's
+            description.unlink()
+            (folder / _WEIGHTS).unlink(missing_ok=True)
+        write_arrays(folder / _ARRAYS, arrays)
+        if weights is not None:
+            write_atomic(folder / _WEIGHTS, weights)
+        write_atomic(description, json.dumps(described, indent=1) + "\n")
     except (OSError, StoreError) as error:
         reason = error.__cause__ if isinstance(error.__cause__, OSError) else error
         reason = getattr(reason, "strerror", None) or reason
@@ -138,11 +149,18 @@ def load_plugin(folder: Path, cls: type[Plugin]) -> Plugin:
     ------
     StoreError
         There is none, it is damaged, or it is not a `cls`.
+    MissingExtraError
+        It is a network, and safetensors is not installed.
     """
     description = folder / "plugin.json"
     try:
         described = json.loads(description.read_text(encoding="utf-8"))
-        arrays = read_arrays(folder / "arrays.npz")
+        arrays = read_arrays(folder / _ARRAYS)
+        if isinstance(described, dict) and described.get("weights"):
+            tensors = read_tensors(folder / _WEIGHTS, cls.__name__)
+            arrays |= {f"{_TENSOR}{name}": tensor for name, tensor in tensors.items()}
+    except MissingExtraError:
+        raise
     except FileNotFoundError as error:
         raise StoreError(f"{folder}: holds nothing that was saved: {error.filename} is missing.") from error
     except Exception as error:  # a damaged archive fails in many ways
@@ -161,37 +179,6 @@ def load_plugin(folder: Path, cls: type[Plugin]) -> Plugin:
             must_be(str(description), "the plug-in", f"a {cls.__name__}", Shown(type(plugin).__name__))
         )
     return plugin
-
-
-def write_arrays(path: Path, arrays: Mapping[str, AnyArray]) -> None:
-    """Write arrays to an archive, uncompressed, as `read_arrays` wants them.
-
-    Raises
-    ------
-    StoreError
-        The file cannot be written.
-    """
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
-    write_atomic(path, content.getvalue())
-
-
-def read_arrays(path: Path) -> dict[str, AnyArray]:
-    """Read arrays that `write_arrays` wrote; they take no more memory than the file has bytes.
-
-    Raises
-    ------
-    OSError, ValueError
-        There is no such file, or it is another kind of archive: damaged, compressed (a small file could then
-        fill any memory), or with objects that would have to be unpickled.
-    """
-    with zipfile.ZipFile(path) as archive:
-        n_bytes = path.stat().st_size
-        for member in archive.infolist():
-            if member.compress_type != zipfile.ZIP_STORED or member.file_size > n_bytes:
-                raise ValueError(f"{member.filename} is compressed, which featbench does not write")
-    with np.load(path, allow_pickle=False) as loaded:
-        return {name: loaded[name] for name in loaded.files}
 
 
 def _encode(value: Any, arrays: dict[str, AnyArray], where: str, *, top: bool = False) -> Any:
@@ -230,8 +217,21 @@ def _encode(value: Any, arrays: dict[str, AnyArray], where: str, *, top: bool = 
     return {
         "plugin": [kind, name],
         "params": {k: _encode(v, arrays, f"{where}.{k}") for k, v in params.items()},
-        "learned": {k: _encode(v, arrays, f"{where}.{k}") for k, v in learned.items()},
+        "learned": {
+            k: _encode_weights(v, arrays)
+            if k in getattr(value, "weights_by_name", ())
+            else _encode(v, arrays, f"{where}.{k}")
+            for k, v in learned.items()
+        },
     }
+
+
+def _encode_weights(weights: Mapping[str, AnyArray], arrays: dict[str, AnyArray]) -> Any:
+    """Return a network's weights as JSON can hold them, by their own names; those of a second network get a number."""
+    prefixes = itertools.chain([_TENSOR], (f"{_TENSOR}{i}." for i in itertools.count(2)))
+    prefix = next(p for p in prefixes if not any(f"{p}{name}" in arrays for name in weights))
+    arrays |= {f"{prefix}{name}": array for name, array in weights.items()}
+    return {"dict": {name: {"array": f"{prefix}{name}"} for name in weights}}
 
 
 def _table(kind: str) -> PluginTable:

@@ -14,7 +14,7 @@ PACKAGE = Path(featbench.__file__).parent
 # A module belongs to the longest name here that begins its own.
 LAYERS = {
     "errors": 0, "types": 0,
-    "parameters": 1, "text": 1, "docstrings": 1, "images": 1, "image_errors": 1, "descriptors": 1, "saved": 1, "plugins": 1, "numerics": 1, "base": 1, "imagesets": 1,
+    "parameters": 1, "text": 1, "docstrings": 1, "images": 1, "image_errors": 1, "descriptors": 1, "saved": 1, "archives": 1, "plugins": 1, "numerics": 1, "base": 1, "imagesets": 1,
     "store": 1, "cache": 1, "sources": 1, "timing": 1, "machine": 1, "environment": 1, "stats": 1, "results": 1, "references": 1, "thumbnails": 1, "sealed": 1, "spill": 1, "disk": 1,
     "datasets": 2, "extractors": 2, "maps": 2, "words": 2, "networks": 2, "classifiers": 2, "preprocessing": 2, "testing": 2,
     "config": 3, "trials": 3, "search": 3, "selection": 3, "report": 3, "records": 3,

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
+from featbench.archives import read_arrays
 from featbench.base import Extractor
 from featbench.classifiers import KNN
 from featbench.errors import InputError, StoreError
 from featbench.extractors import HOG, Concat, HueHistogram, RawPixels
-from featbench.saved import fingerprint_plugin, fitted_bytes, read_arrays
+from featbench.saved import fingerprint_plugin, fitted_bytes
 
 
 @pytest.fixture

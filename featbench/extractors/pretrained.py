@@ -70,6 +70,7 @@ class Pretrained(Brought):
     device: Literal["cpu", "cuda"] = "cpu"
 
     any_size = True
+    weights_by_name: ClassVar[tuple[str, ...]] = ("weights_",)
     _learned: ClassVar[tuple[str, ...]] = ("weights_", "of_")
     _deciding: ClassVar[tuple[str, ...]] = ("model", "weights", "device")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from featbench.archives import write_arrays
 from featbench.base import Classifier, Extractor
 from featbench.base.own_head import ScoresOf
 from featbench.config import Component, Document
@@ -27,7 +28,6 @@ from featbench.model.pipeline import Pipeline
 from featbench.model.pixels import Pixels
 from featbench.model.states import state_of
 from featbench.preprocessing import make_preprocess
-from featbench.saved import write_arrays
 from featbench.sealed import SealedDataset
 from featbench.stages import extract
 from featbench.stages import load as load_images

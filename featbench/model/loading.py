@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from featbench.archives import read_arrays
 from featbench.base import Classifier, Extractor
 from featbench.base.own_head import OwnHead, ScoresOf
 from featbench.classifiers.own_head import HighestScore
@@ -25,7 +26,6 @@ from featbench.errors import FeatbenchError, Shown, StoreError, must_be
 from featbench.model.pipeline import Pipeline
 from featbench.model.pixels import Pixels
 from featbench.model.states import restore_preprocess
-from featbench.saved import read_arrays
 from featbench.store import read_json
 
 __all__ = ["FORMAT", "load"]

@@ -9,7 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -67,6 +67,8 @@ class NetworkFeatures(Extractor):
     device_ : str
         Where it was fitted, ``"cpu"`` or ``"cuda"``.
     """
+
+    weights_by_name: ClassVar[tuple[str, ...]] = ("weights_",)
 
     layers: Any
     average_flips: bool
@@ -138,6 +140,8 @@ class NetworkFeatures(Extractor):
             Before `fit`.
         MissingExtraError
             safetensors is not installed.
+        StoreError
+            The file cannot be written.
         """
         self._check_fitted("save_weights")
         moments = dict(zip(_MOMENTS, (self.mean_, self.std_), strict=True))

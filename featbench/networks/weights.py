@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from featbench.errors import DataError, InputError, MissingExtraError, Shown, must_be
+from featbench.archives import pack_tensors
+from featbench.errors import DataError, InputError, MissingExtraError, Shown, must_be, nearest
+from featbench.store import write_atomic
 from featbench.text import first_line
 from featbench.types import AnyArray
 
 __all__ = ["arrays_of", "fingerprint_file", "put", "read_weights", "write_weights"]
 
 _FORMATS = "a .safetensors file, or a state dict that torch saved (.pt, .pth)"
+_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 _FOREIGN = (
     "it holds something else than named tensors, none of which is executed. Save network.state_dict() alone."
 )
@@ -60,7 +63,7 @@ def read_weights(path: str | Path, where: str) -> dict[str, AnyArray]:
     Parameters
     ----------
     path : path
-        ``.safetensors``, or what ``torch.save(network.state_dict(), path)`` wrote.
+        ``.safetensors``, or what ``torch.save(network.state_dict(), path)`` wrote; ``~`` is the user's home.
     where : str
         Who asks, for messages.
 
@@ -71,9 +74,7 @@ def read_weights(path: str | Path, where: str) -> dict[str, AnyArray]:
     DataError
         No such file, or it holds something else than named tensors.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(must_be(where, "weights", _FORMATS, str(path), "There is no such file."))
+    path = _found(path, where)
     try:
         if path.suffix == ".safetensors":
             tensors = _safetensors(where).load_file(path)
@@ -101,11 +102,33 @@ def write_weights(path: str | Path, weights: Mapping[str, AnyArray], where: str)
     ------
     MissingExtraError
         safetensors is not installed.
+    StoreError
+        The file cannot be written.
     """
-    import torch
+    write_atomic(Path(path), pack_tensors(weights, where))
 
-    tensors = {name: torch.tensor(values) for name, values in weights.items()}
-    _safetensors(where).save_file(tensors, Path(path))
+
+def _found(path: str | Path, where: str) -> Path:
+    """Return where a file of weights lies, or say where it was looked for and what to do."""
+    try:
+        place = Path(path).expanduser().absolute()
+        if place.is_file():
+            return place
+        beside = (
+            [p.name for p in place.parent.iterdir() if p.suffix in _SUFFIXES] if place.parent.is_dir() else []
+        )
+    except (OSError, RuntimeError, ValueError) as error:  # too long, somebody's home, a null character
+        raise DataError(must_be(where, "weights", _FORMATS, str(path), f"No such path: {error}.")) from error
+    if place.is_dir():
+        told = f"{place} is a folder: name the file in it; that of a saved extractor is weights.safetensors."
+    else:
+        other = nearest(place.name, beside)
+        hint = f" Did you mean {other!r}, which is there?" if other else ""
+        told = (
+            f"There is no file {place}.{hint} A relative path starts at the working folder. Such a file is written by "
+            "save_weights of a fitted cnn, or by torch.save(network.state_dict(), path)."
+        )
+    raise DataError(must_be(where, "weights", _FORMATS, str(path), told))
 
 
 def fingerprint_file(path: str | Path, where: str) -> str:
@@ -116,8 +139,9 @@ def fingerprint_file(path: str | Path, where: str) -> str:
     DataError
         It cannot be read.
     """
+    path = _found(path, where)
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise DataError(must_be(where, "weights", _FORMATS, str(path), f"{error.strerror}.")) from error
 

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from featbench import extractors
+from featbench.archives import pack_tensors
 from featbench.base import Extractor
 from featbench.base.own_head import OwnHead
 from featbench.config import Document, read_experiment
 from featbench.datasets import DATASETS
 from featbench.errors import ConfigError, FeatbenchError, InputError, MissingExtraError, StoreError
-from featbench.extractors import CNN
+from featbench.extractors import CNN, Autoencoder, Concat, RawPixels
 from featbench.imagesets import Dataset, DatasetLoader, ImageSet
 from featbench.networks import ARCHITECTURES
+from featbench.networks.building import build
 from featbench.networks.extracting import InterruptedTrainingWarning
 from featbench.networks.telling import listening
 from featbench.plugins import Registered
 from featbench.runner import run
+from featbench.saved import fingerprint_plugin
 
 ROUNDING = 1e-5  # of float32 sums in another order, relative to the largest value
 
@@ -163,10 +168,67 @@ def test_a_network_from_an_entry_point(coloured, tmp_path, monkeypatch):
 def test_it_comes_back_from_a_folder_with_its_scores(coloured, tmp_path, architecture):
     cnn = quick(architecture=architecture, epochs=1).fit(*coloured)
     cnn.save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["arrays.npz", "plugin.json"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["arrays.npz", "plugin.json", "weights.safetensors"]
     copy = Extractor.load(tmp_path)
     np.testing.assert_array_equal(copy.transform(coloured[0]), cnn.transform(coloured[0]))
     np.testing.assert_array_equal(copy.scores(coloured[0]), cnn.scores(coloured[0]))
+    found = safetensors.torch.load_file(tmp_path / "weights.safetensors")
+    build(architecture, 3, 3, 1, "test").load_state_dict(found)  # by torch's own names
+    begun = quick(architecture=architecture, epochs=0, weights=str(tmp_path / "weights.safetensors"))
+    np.testing.assert_array_equal(begun.fit(*coloured).transform(coloured[0]), cnn.transform(coloured[0]))
+
+
+def test_networks_within_others_keep_their_weights_apart(coloured, tmp_path):
+    images, y = coloured
+    parts = Concat([quick(epochs=0, random_state=1), Autoencoder(epochs=0), quick(epochs=0, random_state=2)])
+    parts.fit(images, y).save(tmp_path)
+    found = safetensors.torch.load_file(tmp_path / "weights.safetensors")
+    assert {"head.weight", "encoder.code.weight", "2.head.weight"} <= set(found)
+    copy = Extractor.load(tmp_path)
+    np.testing.assert_array_equal(copy.transform(images), parts.transform(images))
+    assert fingerprint_plugin(copy) == fingerprint_plugin(parts)
+    RawPixels().fit(images).save(tmp_path)
+    assert not (tmp_path / "weights.safetensors").exists(), "what was saved there before is replaced"
+
+
+class Harmful:
+    def __reduce__(self):
+        return (print, ("executed",))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (lambda whole: pickle.dumps(Harmful()), "weights.safetensors is no whole safetensors file"),
+        (lambda whole: whole[:-5], "weights.safetensors is no whole safetensors file"),
+        (lambda whole: b"\xff" * 8 + whole[8:], "weights.safetensors is no whole safetensors file"),
+        (lambda whole: pack_tensors({"head.bias": np.zeros(3)}, "test"), "is damaged .KeyError: 'weights/"),
+        (None, r"holds nothing that was saved: .*weights.safetensors is missing"),
+    ],
+    ids=["pickle", "cut off", "absurd length", "others", "none"],
+)
+def test_a_saved_network_with_other_weights_is_refused(coloured, tmp_path, capsys, content, message):
+    quick(epochs=0).fit(*coloured).save(tmp_path)
+    path = tmp_path / "weights.safetensors"
+    whole = path.read_bytes()
+    path.unlink()
+    if content:
+        path.write_bytes(content(whole))
+    with pytest.raises(StoreError, match=message):
+        Extractor.load(tmp_path)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "plugin", [["extractor", "hog"], ["class", "Popen"], ["os", "system"], ["extractor", "gram"]]
+)
+def test_a_saved_network_that_says_to_be_another_is_refused(coloured, tmp_path, plugin):
+    quick(epochs=0).fit(*coloured).save(tmp_path)
+    path = tmp_path / "plugin.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "plugin": plugin}))
+    with pytest.raises(StoreError):
+        CNN.load(tmp_path)
 
 
 def test_weights_of_another_architecture_are_refused(coloured, tmp_path):

@@ -1,14 +1,16 @@
 """Weights as arrays, in files and back."""
 
+import json
 import pickle
+import re
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from featbench.errors import DataError, InputError
-from featbench.networks.weights import arrays_of, put, read_weights, write_weights
+from featbench.errors import DataError, InputError, StoreError
+from featbench.networks.weights import arrays_of, fingerprint_file, put, read_weights, write_weights
 
 
 def network(width=3):
@@ -79,11 +81,59 @@ def test_reading_executes_nothing(tmp_path, capsys):
 
 
 def test_files_that_are_none_are_refused(tmp_path):
-    with pytest.raises(DataError, match="There is no such file"):
-        read_weights(tmp_path / "none.safetensors", "CNN")
     (tmp_path / "text.safetensors").write_text("weights")
     with pytest.raises(DataError, match="cannot be read as one"):
         read_weights(tmp_path / "text.safetensors", "CNN")
+
+
+@pytest.mark.parametrize("ask", [read_weights, fingerprint_file])
+def test_a_file_that_is_not_there_is_told_with_where_and_what_to_do(tmp_path, monkeypatch, ask):
+    monkeypatch.chdir(tmp_path)
+    told = r"CNN: weights must be a .safetensors file, .*; got 'wieghts.pt'. There is no file "
+    place = re.escape(str(tmp_path / "wieghts.pt"))
+    with pytest.raises(DataError, match=told + place + r"\. A relative path starts at .* save_weights"):
+        ask("wieghts.pt", "CNN")
+    (tmp_path / "weights.pt").write_bytes(b"")
+    with pytest.raises(
+        DataError, match=told + place + r"\. Did you mean 'weights.pt', which is there\? A rel"
+    ):
+        ask("wieghts.pt", "CNN")
+    (tmp_path / "saved").mkdir()
+    with pytest.raises(
+        DataError,
+        match=r"saved is a folder: name the file in it; that of a saved extractor is weights.safetensors",
+    ):
+        ask("saved", "CNN")
+    for path in ("a" * 5000, "a\0b", "~nobody-of-this-name/w.pt"):
+        with pytest.raises(DataError, match=r"CNN: weights must be .*got .*"):
+            ask(path, "CNN")
+
+
+def test_the_home_of_a_user_is_known(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_weights(tmp_path / "w.safetensors", arrays_of(made), "CNN")
+    assert set(read_weights("~/w.safetensors", "CNN")) == set(arrays_of(made))
+
+
+@pytest.mark.parametrize("content", ["pickle", "cut off", "absurd offsets"])
+def test_safetensors_that_lie_are_refused_and_nothing_is_executed(made, tmp_path, capsys, content):
+    path = tmp_path / "w.safetensors"
+    write_weights(path, arrays_of(made), "CNN")
+    header = json.dumps({"a": {"dtype": "F32", "shape": [2**60], "data_offsets": [0, 2**62]}}).encode()
+    path.write_bytes({
+        "pickle": pickle.dumps({"0.weight": Harmful()}),
+        "cut off": path.read_bytes()[:-5],
+        "absurd offsets": len(header).to_bytes(8, "little") + header,
+    }[content])  # fmt: skip
+    with pytest.raises(DataError, match=r"got '.*w.safetensors'. It cannot be read as one: "):
+        read_weights(path, "CNN")
+    assert capsys.readouterr().out == ""
+
+
+def test_where_nothing_can_be_written(made, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError):
+        write_weights(tmp_path / "file" / "w.safetensors", arrays_of(made), "CNN")
 
 
 def test_a_file_of_more_than_tensors_is_refused_without_advice_to_execute_it(tmp_path):
