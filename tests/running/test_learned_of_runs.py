@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from featbench.archives import read_arrays
 from featbench.config import Document, read_experiment
 from featbench.model import export
 from featbench.report import summarize_run
@@ -17,7 +18,6 @@ from featbench.report.charts.cost import cost_chart
 from featbench.report.charts.learning import loss_chart
 from featbench.report.table import columns_of
 from featbench.runner import run
-from featbench.saved import read_arrays
 from featbench.store import Store
 
 pytestmark = pytest.mark.long
@@ -134,3 +134,22 @@ def test_reports_show_them(finished: Any) -> None:
     assert len(losses.choices) == 4
     cells = json.loads((finished.root / "results.json").read_text())["cells"]
     assert {cell["cell_id"]: cell.get("model_mb") for cell in cells} == meant
+
+
+def test_a_networks_training_is_told_behind_whatever_has_no_curve(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    network = {"name": "cnn", "architecture": "small", "epochs": 3, "device": "cpu"}
+    asked = {
+        **{name: GRID[name] for name in ("dataset", "selection", "timing")},
+        "extractors": [network],
+        "classifiers": ["own_head", {"name": "knn", "n_neighbors": 3}, {"name": "softmax", "reg": 0.01}],
+        "evidence": False,
+    }
+    finished = run(read_experiment(Document("net.yaml", asked), "net"), output=tmp_path, cache=False)
+    head, knn, softmax = (named(finished, "cnn", f"→ {name}") for name in ("own_head", "knn", "softmax"))
+    assert head["loss_curve"] == knn["loss_curve"]
+    assert [number for number, _ in head["loss_curve"]] == [1, 2, 3]
+    assert head["loss_curve"][-1][1] < head["loss_curve"][0][1]
+    assert softmax["loss_curve"][-1][1] == pytest.approx(softmax["optimum"]["objective"], rel=SUMMED)
+    assert head["model_bytes"]["extractor"] == knn["model_bytes"]["extractor"] > 10_000
+    assert head["model_mb"] < softmax["model_mb"] < knn["model_mb"]

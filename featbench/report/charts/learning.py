@@ -1,4 +1,4 @@
-"""How rows learn: accuracy over the number of images, loss over the iterations of the final fit."""
+"""How rows learn: accuracy over the number of images, loss over the final fit."""
 
 from __future__ import annotations
 
@@ -101,16 +101,16 @@ def _losses(curve: Sequence[Sequence[float]]) -> dict[str, Any]:
         280,
         mark={"type": "line", "color": LINES[0], "point": {"color": LINES[0], "size": 24}},
         encoding={
-            "x": {"field": "i", "type": "quantitative", "title": "iteration"},
+            "x": {"field": "i", "type": "quantitative", "title": "iteration, epoch or try"},
             "y": {
                 "field": "loss",
                 "type": "quantitative",
-                "title": "objective",
+                "title": "loss",
                 "scale": {"type": "log"} if positive else {"zero": False},
             },
             "tooltip": [
-                {"field": "i", "title": "iteration"},
-                {"field": "loss", "title": "objective", "format": ".5g"},
+                {"field": "i", "title": "iteration, epoch or try"},
+                {"field": "loss", "title": "loss", "format": ".5g"},
             ],
         },
     )
