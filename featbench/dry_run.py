@@ -5,7 +5,7 @@ Nothing is written, and test labels stay sealed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ class Planned:
 
     @property
     def seconds(self) -> float:
-        """All that is known of what it will take."""
+        """All that is known of what a run will spend on it."""
         spent = (None if self.kept else self.features, self.row)
         return sum(cost.seconds for cost in spent if cost is not None)
 
@@ -89,7 +89,8 @@ def dry_run(
     """List what a run would do.
 
     What a row will cost is reckoned from records in the output folder where the same extractor, or the same pipeline,
-    ran on other numbers of images, and else from a probe: the stage on two small samples of the training images.
+    ran on other numbers of images, and else from a probe: the stage on samples of the training images, as large as a
+    second allows.
 
     Parameters
     ----------
@@ -118,8 +119,9 @@ def dry_run(
     reuse, records = Reuse(store, force, retry_failed, timeout_s), _records(store)
     kept_in = None if cache is False else Cache(None if cache is True else cache)
     planned: list[Planned] = []
+    warm: set[str] = set()
     for split in plan(cells, experiment.splits, experiment.timing, tell):
-        planner = _Planner(reuse, split, records, kept_in)
+        planner = _Planner(reuse, split, records, kept_in, tell, warm)
         planned += [row for block in split.blocks for row in planner.of_block(block)]
         planned += [_of_ensemble(ensemble, reuse, split) for ensemble in split.ensembles]
     return planned
@@ -151,19 +153,28 @@ class _Planner:
     """Looks at the blocks of one split."""
 
     def __init__(
-        self, reuse: Reuse, split: Split, records: Sequence[dict[str, Any]], cache: Cache | None
+        self,
+        reuse: Reuse,
+        split: Split,
+        records: Sequence[dict[str, Any]],
+        cache: Cache | None,
+        tell: Callable[[str], None],
+        warm: set[str],
     ) -> None:
         self._reuse, self._data, self._records, self._cache = reuse, split.data, records, cache
+        self._tell, self._warm = tell, warm
         self._base_mb = psutil.Process().memory_info().rss / 1e6
 
     def of_block(self, block: Block) -> Iterator[Planned]:
         """Yield what the cells of a block will cost, its features with the first that is missing."""
-        self._probed: tuple[Probe, Cost] | None = None
+        self._probed: tuple[Probe, Cost] | Exception | None = None
+        self._rule = block.timing.rule()
         first = True
         for cell in block.cells:
             found = self._reuse.finished(cell, cell_key(cell, self._data))
             if found is not None or cell.extractor is None:
-                yield Planned(cell, self._data.name, _result(found))
+                note = "" if found is not None else "nothing to learn"
+                yield Planned(cell, self._data.name, _result(found), note=note)
                 continue
             try:
                 yield self._missing(cell, first)
@@ -174,18 +185,29 @@ class _Planner:
             first = False
 
     def _missing(self, cell: Cell, first: bool) -> Planned:
-        features = told_of_features(cell, self._data, self._records)
-        row = told_of_row(cell, self._data, self._records)
+        features = told_of_features(cell, self._data, self._records, self._rule)
+        row = told_of_row(cell, self._data, self._records, self._rule)
         memory = memory_told(cell, self._data, self._records, self._base_mb)
         if features is None or row is None or memory is None:
-            if self._probed is None:
-                made = Probe(cell, self._data)
-                self._probed = made, made.features()
-            probe, cost = self._probed
+            probe, cost = self._of_extractor(cell)
             features, row = features or cost, row or probe.row(cell)
             memory = memory or self._base_mb + probe.feature_mb
         there = self._is_kept(cell)
         return Planned(cell, self._data.name, "missing", features if first else None, row, memory, there)
+
+    def _of_extractor(self, cell: Cell) -> tuple[Probe, Cost]:
+        """Return the probe of a block's extractor, made once; what is wrong with it is said of each row."""
+        if self._probed is None:
+            assert cell.extractor is not None
+            self._tell(f"probing {cell.extractor.label}")
+            try:
+                probe = Probe(cell, self._data, self._rule, self._warm)
+                self._probed = probe, probe.features()
+            except Exception as error:
+                self._probed = error
+        if isinstance(self._probed, Exception):
+            raise self._probed
+        return self._probed
 
     def _is_kept(self, cell: Cell) -> bool:
         assert cell.extractor is not None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from featbench.feature_cache import Made
     from featbench.stages import Features
 
-__all__ = ["Skipped", "behind", "scored", "with_head"]
+__all__ = ["Skipped", "behind", "headless", "scored", "with_head"]
 
 
 class Skipped(Exception):  # noqa: N818 - nothing is wrong: the pair does not fit
@@ -95,6 +95,11 @@ def behind(features: Features, cell: Cell) -> Features:
     if cell.classifier.name != OWN_HEAD:
         return features
     if features.head is None:
-        label = cell.extractor.label if cell.extractor else ""
-        raise Skipped(f"{label} has no classifier of its own; own_head needs one, such as cnn without maps.")
+        raise headless(cell)
     return features.head
+
+
+def headless(cell: Cell) -> Skipped:
+    """Return why a cell that wants scores is left out where its extractor has none."""
+    label = cell.extractor.label if cell.extractor else ""
+    return Skipped(f"{label} has no classifier of its own; own_head needs one, such as cnn without maps.")

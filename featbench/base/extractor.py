@@ -268,6 +268,13 @@ class Extractor(Checks, TransformerMixin, BaseEstimator, ABC):
         """Return what `transform` of n images of `shape` cannot do without; None where nobody has counted it."""
         return None
 
+    def fit_images(self, n: int, shape: tuple[int, ...]) -> float:  # noqa: ARG002 - for overriding
+        """Return with how many of n images the time of `fit` grows: fewer than all where it learns from a sample.
+
+        A dry run reckons by it what a fit will take that was tried on few images.
+        """
+        return float(n)
+
     def placement(self) -> Placement | None:
         """Return where `transform` runs, and how, where that is a network or a GPU; otherwise None."""
         return None

@@ -11,41 +11,58 @@ from featbench.text import counted
 
 if TYPE_CHECKING:
     from featbench.dry_run import Planned
+    from featbench.timing import Share
 
 __all__ = ["print_planned"]
 
 _NUMERIC = {"features s", "row s", "MB"}
 
 
-def print_planned(rows: Sequence[Planned]) -> None:
-    """Print a line a row on standard output, and what they take together on standard error."""
+def print_planned(rows: Sequence[Planned], load: Share | None = None) -> None:
+    """Print a line a row on standard output, and what they take together on standard error.
+
+    Parameters
+    ----------
+    rows : sequence of Planned
+    load : Share or None, optional
+        What others did on the processors while figures were reckoned.
+    """
     from featbench.report.table import figure
 
-    lines = []
-    for row in rows:
-        source = row.note or "; ".join(
-            dict.fromkeys(cost.source for cost in (row.features, row.row) if cost is not None)
-        )
-        lines.append(
-            {
-                "row": row.cell.label,
-                "data set": row.dataset,
-                "split": str(row.cell.split),
-                "seed": str(row.cell.seed),
-                "result": row.result,
-                "features": "cached" if row.kept else "",
-                "features s": figure(None if row.features is None else row.features.seconds),
-                "row s": figure(None if row.row is None else row.row.seconds),
-                "MB": figure(row.megabytes),
-                "reckoned from": source,
-            }
-        )
+    lines = [
+        {
+            "row": row.cell.label,
+            "data set": row.dataset,
+            "split": str(row.cell.split),
+            "seed": str(row.cell.seed),
+            "result": row.result,
+            "features": "cached" if row.kept else "",
+            "features s": figure(None if row.features is None else row.features.seconds),
+            "row s": figure(None if row.row is None else row.row.seconds),
+            "MB": figure(row.megabytes),
+            "reckoned from": row.note or _source(row),
+        }
+        for row in rows
+    ]
     # What is the same in all rows is no column.
     alone = ("data set", "split", "seed")
     headings = [h for h in lines[0] if h not in alone or len({line[h] for line in lines}) > 1]
     numeric = [heading in _NUMERIC for heading in headings]
     print_rows(headings, [[line[h] for h in headings] for line in lines], numeric)
     _print_total(rows)
+    if load is not None and load.disturbs:
+        notice(
+            "Other work took the processors meanwhile: on a machine at rest what was probed may take far less."
+        )
+
+
+def _source(row: Planned) -> str:
+    """Return what a row's figures come from; apart where that differs."""
+    told = {"features": row.features, "row": row.row}
+    sources = {name: cost.source for name, cost in told.items() if cost is not None}
+    if len(set(sources.values())) < 2:
+        return "".join(set(sources.values()))
+    return "; ".join(f"{name}: {source}" for name, source in sources.items())
 
 
 def _print_total(rows: Sequence[Planned]) -> None:
@@ -62,5 +79,5 @@ def _print_total(rows: Sequence[Planned]) -> None:
     )
     notice(
         f"{there} in the folder already, {len(missing):,} would be run:{told or ' for how long is not known'}. "
-        "Each phase is reckoned once; those under 2 s are repeated for their clock. Nothing was written."
+        "Repeats for the clock are in it. Nothing was written."
     )

@@ -145,6 +145,14 @@ class CNN(NetworkFeatures, OwnHead):
         recipe = dataclasses.replace(recipe_of(self.architecture, "CNN"), **asked)
         self._train(network, pixels, codes, cross_entropy(recipe.label_smoothing), recipe)
 
+    def fit_images(self, n: int, shape: tuple[int, ...]) -> float:  # noqa: ARG002 - pixels decide nothing
+        """Return how many of n images an epoch steps through: whole batches."""
+        from featbench.networks.building import recipe_of
+
+        asked = self.batch_size or recipe_of(self.architecture, "CNN").batch_size
+        batch = max(1, min(asked, n))
+        return float(n // batch * batch)
+
     def _scores(self, images: ImageArray) -> FeatureMatrix:
         from featbench.networks.building import OUTPUT
 

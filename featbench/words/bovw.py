@@ -252,6 +252,15 @@ class BagOfVisualWords(Extractor):
             products_cost(n, shape, self._fitted(), self.n_features_out_) if hasattr(self, "final_") else None
         )
 
+    def fit_images(self, n: int, shape: tuple[int, ...]) -> float:
+        """Return how many of n images have as many patches as are learned from, where they lie on a grid."""
+        parts = self._built()
+        if parts.learned or any(step.learns for step in parts.final):  # those learn from rows of all images
+            return float(n)
+        patches = len(parts.sampling.places(np.zeros((1, *shape), dtype=np.uint8), 0).positions)
+        samples = -(-int(self.samples) // (1 + self.mirrored))
+        return min(float(n), samples / patches) if patches else float(n)
+
     def _extract(self, images: ImageArray) -> FeatureMatrix:
         if self.device != "cpu":
             from featbench.words.device import features
