@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from featbench.errors import FeatbenchError, InputError, Shown, must_be, nearest
 from featbench.networks import ARCHITECTURES
@@ -53,7 +54,7 @@ def build(architecture: Any, channels: int, classes: int, seed: int, where: str)
         No such architecture; something else than a network came of it.
     """
     if isinstance(architecture, nn.Module):
-        return copy.deepcopy(architecture)
+        return copy.deepcopy(_whole(architecture, where))
     make: Callable[[int, int], Any] = _maker(architecture, where)
     constraint = "what makes a torch.nn.Module from the numbers of channels and classes"
     with torch.random.fork_rng(devices=[]):
@@ -69,6 +70,15 @@ def build(architecture: Any, channels: int, classes: int, seed: int, where: str)
             raise InputError(must_be(where, "architecture", constraint, got)) from error
     if not isinstance(network, nn.Module):
         raise InputError(must_be(where, "architecture", constraint, Shown(type(network).__name__)))
+    return _whole(network, where)
+
+
+def _whole(network: nn.Module, where: str) -> nn.Module:
+    """Refuse a network whose weights have no shapes yet: there would be nothing to save or to begin from."""
+    if any(is_lazy(tensor) for tensor in (*network.parameters(), *network.buffers())):
+        constraint = "made of layers whose sizes are given"
+        remedy = "Write nn.Linear(512, classes) in the place of nn.LazyLinear(classes)."
+        raise InputError(must_be(where, "architecture", constraint, Shown("lazy ones"), remedy))
     return network
 
 

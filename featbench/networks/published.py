@@ -22,6 +22,8 @@ __all__ = ["PretrainedNetwork", "package_of"]
 
 _PACKAGES = ("torchvision", "timm")
 
+_DENSE = re.compile(r"^(.*denselayer\d+\.(?:norm|conv))\.([12]\.)")
+
 # A network, and what turns images into what it takes.
 _Made = tuple[nn.Module, Callable[[ImageArray], Tensor]]
 
@@ -138,25 +140,39 @@ class PretrainedNetwork:
 
 def _from_torchvision(package: Any, name: str, weights: str | Path | None, read: bool, where: str) -> _Made:
     models = importlib.import_module("torchvision.models")
-    try:
-        network, choices = models.get_model(name, weights=None), models.get_model_weights(name)
-    except ValueError as error:
-        raise _unknown(where, package, name, models.list_models()) from error
+    known = models.list_models(module=models)  # not those that find objects, segment or read films
+    if name.lower() not in known:
+        raise _unknown(where, package, name, known)
+    choices = models.get_model_weights(name)
     if isinstance(weights, str) and weights not in choices.__members__:
         known = f"Known: {', '.join(choices.__members__)}; or the path of a file."
         raise InputError(must_be(where, "weights", f"those of {name}", weights, known))
     entry = choices[weights] if isinstance(weights, str) else choices.DEFAULT
+    network = models.get_model(name, weights=None, **_built_for(name.lower(), entry))
     if read:
-        put(
-            network,
-            read_weights(weights if isinstance(weights, Path) else _cached(entry.url, where), where),
-            where,
-        )
+        file = weights if isinstance(weights, Path) else _cached(entry.url, where)
+        put(network, _renamed(read_weights(file, where)), where)
     _behead(network)
     transform = entry.transforms()
     return network, lambda images: transform(
         torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
     )
+
+
+def _built_for(name: str, entry: Any) -> dict[str, Any]:
+    """Return what torchvision's own functions set besides where they are asked for weights, which is done here."""
+    if name.startswith("vit_"):
+        return {"image_size": entry.meta["min_size"][0]}
+    if name.startswith("maxvit"):
+        return {"input_size": entry.meta["min_size"]}
+    if name in ("googlenet", "inception_v3"):
+        return {"transform_input": True, "init_weights": False}
+    return {}
+
+
+def _renamed(weights: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+    """Return weights by today's names: the published DenseNets have `norm.1` where the network has `norm1`."""
+    return {_DENSE.sub(r"\1\2", name): values for name, values in weights.items()}
 
 
 def _from_timm(package: Any, name: str, weights: str | Path | None, read: bool, where: str) -> _Made:
@@ -166,7 +182,9 @@ def _from_timm(package: Any, name: str, weights: str | Path | None, read: bool, 
     named = f"{bare}.{weights}" if isinstance(weights, str) else name
     own = read and not isinstance(weights, Path)
     try:
-        network = package.create_model(named, pretrained=own, num_classes=0)
+        cached = _in_hugging_faces_cache(named) if own else None
+        overlay = {"file": cached} if cached else None
+        network = package.create_model(named, pretrained=own, num_classes=0, pretrained_cfg_overlay=overlay)
     except Exception as error:  # no network, no file, a tag that is not known: each in another way
         got = Shown(f"none ({type(error).__name__}: {first_line(error)})")
         remedy = (
@@ -187,6 +205,17 @@ def _from_timm(package: Any, name: str, weights: str | Path | None, read: bool, 
     return network, prepare
 
 
+def _in_hugging_faces_cache(named: str) -> str | None:
+    """Return a file of timm's weights that was loaded before: to ask online takes a minute where nobody answers."""
+    told = importlib.import_module("timm.models").get_pretrained_cfg(named)
+    if told is None or not told.hf_hub_id:
+        return None
+    hub = importlib.import_module("huggingface_hub")
+    files = [told.hf_hub_filename] if told.hf_hub_filename else ["model.safetensors", "pytorch_model.bin"]
+    found = [hub.try_to_load_from_cache(told.hf_hub_id, file) for file in files]
+    return next((path for path in found if isinstance(path, str)), None)
+
+
 def _without_heads(network: Any, weights: dict[str, AnyArray]) -> dict[str, AnyArray]:
     """Leave out the weights of classifiers, which a file has and the network was made without."""
     heads = network.pretrained_cfg.get("classifier") or ()
@@ -198,7 +227,7 @@ def _without_heads(network: Any, weights: dict[str, AnyArray]) -> dict[str, AnyA
 def _unknown(where: str, package: Any, name: str, known: list[str]) -> InputError:
     suggestion = nearest(name, known)
     hint = f"Did you mean {suggestion!r}? " if suggestion else ""
-    constraint = f"a network of {package.__name__} {package.__version__}"
+    constraint = f"a network of {package.__name__} {package.__version__} that classifies images"
     return InputError(must_be(where, "model", constraint, name, f"{hint}It has {len(known):,}."))
 
 

@@ -19,6 +19,7 @@ from featbench.types import AnyArray
 __all__ = ["arrays_of", "fingerprint_file", "put", "read_weights", "write_weights"]
 
 _FORMATS = "a .safetensors file, or a state dict that torch saved (.pt, .pth)"
+_COUNT = "num_batches_tracked"
 _SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 _FOREIGN = (
     "it holds something else than named tensors, none of which is executed. Save network.state_dict() alone."
@@ -33,6 +34,9 @@ def arrays_of(network: Any) -> dict[str, AnyArray]:
 def put(network: Any, weights: Mapping[str, AnyArray], where: str) -> None:
     """Write weights into a network.
 
+    Counts of batches (``num_batches_tracked``) may be missing, as they are in most of what torchvision has published:
+    older versions of torch kept none, and nothing here reads them.
+
     Raises
     ------
     InputError
@@ -41,7 +45,7 @@ def put(network: Any, weights: Mapping[str, AnyArray], where: str) -> None:
     import torch
 
     own = network.state_dict()
-    differs = [f"{name} is missing" for name in own if name not in weights]
+    differs = [f"{name} is missing" for name in own if name not in weights and not name.endswith(_COUNT)]
     differs += [f"{name} is not in the network" for name in weights if name not in own]
     differs += [
         f"{name} has shape {tuple(weights[name].shape)}, not {tuple(own[name].shape)}"
@@ -54,7 +58,10 @@ def put(network: Any, weights: Mapping[str, AnyArray], where: str) -> None:
         raise InputError(
             must_be(where, "weights", "those of this architecture", Shown(differs[0] + more), remedy)
         )
-    network.load_state_dict({name: torch.tensor(np.asarray(values)) for name, values in weights.items()})
+    # Not `load_state_dict`: some modules ask there for what torch's own files tell beside the weights.
+    with torch.no_grad():
+        for name, values in weights.items():
+            own[name].copy_(torch.tensor(np.asarray(values)))
 
 
 def read_weights(path: str | Path, where: str) -> dict[str, AnyArray]:

@@ -20,6 +20,7 @@ from featbench.base import Extractor
 from featbench.config import parse, read_experiment
 from featbench.errors import ConfigError, DataError, InputError, MissingExtraError
 from featbench.extractors import Pretrained
+from featbench.networks import published
 from featbench.testing import check_extractor
 
 ROUNDING = 1e-5  # of float32 in another order
@@ -57,6 +58,10 @@ class Weights(Enum):
     DEFAULT = NEW
 
     @property
+    def meta(self) -> dict[str, object]:
+        return {"min_size": (384, 384)}
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:9/{self.value}-0123456789.pth"
 
@@ -72,27 +77,42 @@ def module(monkeypatch, name: str, **content) -> types.ModuleType:
     return made
 
 
+NAMES = ["tiny", "vast", "vit_tiny", "maxvit_t", "googlenet", "inception_v3"]
+
+
 @pytest.fixture
-def torchvision(monkeypatch, tmp_path):
-    def get_model(name, weights=None):
+def built() -> list[tuple[str, dict[str, object]]]:
+    """The names that torchvision was asked for, and with what."""
+    return []
+
+
+@pytest.fixture
+def torchvision(monkeypatch, tmp_path, built):
+    def get_model(name, weights=None, **asked):
         assert weights is None, "weights are read by featbench, not by the package"
-        if name != "tiny":
-            raise ValueError(f"Unknown model {name}")
+        built.append((name, asked))
         return make()
+
+    def list_models(module):
+        assert module is models, "those that find objects or segment are not asked for"
+        return NAMES
 
     models = module(
         monkeypatch, "torchvision.models",
-        get_model=get_model, get_model_weights=lambda name: Weights, list_models=lambda: ["tiny", "vast"],
+        get_model=get_model, get_model_weights=lambda name: Weights, list_models=list_models,
     )  # fmt: skip
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     return module(monkeypatch, "torchvision", models=models, __version__="0.99")
 
 
 @pytest.fixture
-def timm(monkeypatch, trained):
-    def create_model(name, pretrained=False, num_classes=3):
+def timm(monkeypatch, trained, tmp_path):
+    def create_model(name, pretrained=False, num_classes=3, pretrained_cfg_overlay=None):
         network = make(num_classes)
-        if pretrained:
+        if pretrained and pretrained_cfg_overlay:
+            found = torch.load(pretrained_cfg_overlay["file"], weights_only=True)
+            network.load_state_dict({k: v for k, v in found.items() if not k.startswith("fc.")})
+        elif pretrained:
             if name != "tiny":
                 raise RuntimeError("no such tag, or no network")
             network.load_state_dict(
@@ -106,12 +126,24 @@ def timm(monkeypatch, trained):
         assert not is_training
         return lambda image: prepare(torch.from_numpy(np.array(image)).permute(2, 0, 1)[None])[0]
 
+    cached = tmp_path / "pytorch_model.bin"
+    module(
+        monkeypatch, "huggingface_hub",
+        try_to_load_from_cache=lambda repo, file: str(cached) if cached.exists() and file == cached.name else None,
+    )  # fmt: skip
+
+    def get_pretrained_cfg(name):
+        if name != "tiny":
+            raise RuntimeError(f"Invalid pretrained tag ({name})")
+        return SimpleNamespace(hf_hub_id="timm/tiny", hf_hub_filename=None)
+
+    models = module(monkeypatch, "timm.models", get_pretrained_cfg=get_pretrained_cfg)
     data = module(
         monkeypatch, "timm.data",
         resolve_model_data_config=lambda network: {"size": 8}, create_transform=create_transform,
     )  # fmt: skip
     return module(
-        monkeypatch, "timm", __version__="9.9", data=data, create_model=create_model,
+        monkeypatch, "timm", __version__="9.9", data=data, models=models, create_model=create_model,
         is_model=lambda name: name == "tiny", list_models=lambda: ["tiny"],
     )  # fmt: skip
 
@@ -146,6 +178,15 @@ def test_features_are_what_goes_into_the_classifier(package, name, request, trai
     np.testing.assert_allclose(rows, expected(trained, images), rtol=ROUNDING, atol=ROUNDING)
 
 
+def test_published_weights_without_counts_of_batches(torchvision, trained, tmp_path, images):
+    """Most of torchvision's were saved by a torch that kept none."""
+    path = tmp_path / "torch" / "hub" / "checkpoints" / "new-0123456789.pth"
+    path.parent.mkdir(parents=True)
+    torch.save({k: v for k, v in trained.state_dict().items() if not k.endswith("num_batches_tracked")}, path)
+    rows = Pretrained(model="torchvision/tiny").fit_transform(images)
+    np.testing.assert_allclose(rows, expected(trained, images), rtol=ROUNDING, atol=ROUNDING)
+
+
 def test_it_keeps_the_laws(torchvision, trained, tmp_path):
     path = saved(trained, tmp_path, "own.safetensors")
     check_extractor(Pretrained(model="torchvision/tiny", weights=path), exact=False)
@@ -172,9 +213,43 @@ def test_timms_own_weights_and_tags(timm, trained, images):
     rows = Pretrained(model="timm/tiny").fit_transform(images)
     np.testing.assert_allclose(rows, expected(trained, images), rtol=ROUNDING, atol=ROUNDING)
     with pytest.raises(
-        InputError, match=r"those of timm/tiny.other; got none .RuntimeError: no such tag.*HF_HOME"
+        InputError, match=r"those of timm/tiny.other; got none .RuntimeError: Invalid pretrained tag.*HF_HOME"
     ):
         Pretrained(model="timm/tiny", weights="other").fit(images)
+
+
+def test_timms_weights_in_the_users_cache_are_not_asked_for_online(timm, tmp_path, images):
+    torch.manual_seed(5)
+    other = make().eval()
+    torch.save(other.state_dict(), tmp_path / "pytorch_model.bin")
+    rows = Pretrained(model="timm/tiny").fit_transform(images)
+    np.testing.assert_allclose(rows, expected(other, images), rtol=ROUNDING, atol=ROUNDING)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("tiny", {}),
+        ("vit_tiny", {"image_size": 384}),
+        ("maxvit_t", {"input_size": (384, 384)}),
+        ("googlenet", {"transform_input": True, "init_weights": False}),
+        ("inception_v3", {"transform_input": True, "init_weights": False}),
+    ],
+)
+def test_a_network_is_built_as_for_its_weights(torchvision, built, trained, tmp_path, images, name, asked):
+    """As torchvision's own functions do, which differ from networks without weights in this."""
+    Pretrained(model=f"torchvision/{name}", weights=saved(trained, tmp_path, "own.pth")).fit(images)
+    assert built[0] == (name, asked)
+
+
+def test_old_names_of_weights_are_understood():
+    names = [
+        "features.denseblock1.denselayer2.norm.1.weight",
+        "features.denseblock1.denselayer2.conv.2.weight",
+    ]
+    others = ["features.norm0.weight", "layer1.0.conv1.weight", "features.denseblock1.denselayer2.norm1.bias"]
+    found = published._renamed(dict.fromkeys([*names, *others]))
+    assert list(found) == [name.replace("m.1", "m1").replace("v.2", "v2") for name in names] + others
 
 
 @pytest.mark.parametrize("package", ["torchvision", "timm"])
@@ -219,7 +294,7 @@ def test_nothing_in_a_file_is_executed(torchvision, tmp_path, images, monkeypatc
     [
         (
             {"model": "torchvision/tinny"},
-            r"a network of torchvision 0.99; got 'tinny'. Did you mean 'tiny'\? It has 2.",
+            r"a network of torchvision 0.99 that classifies images; got 'tinny'. Did you mean 'tiny'\? It has 6.",
         ),
         ({"model": "resnet18"}, "model must be the name of a network after that of its package"),
         ({"model": "keras/tiny"}, "after that of its package, torchvision or timm; got 'keras/tiny'"),
@@ -266,8 +341,6 @@ def test_a_package_that_is_not_there_is_said_before_any_data(monkeypatch, images
 def test_a_package_for_another_torch(monkeypatch, images):
     def broken(name):
         raise RuntimeError("operator torchvision::nms does not exist\nand more")
-
-    from featbench.networks import published
 
     monkeypatch.setattr(published, "importlib", SimpleNamespace(import_module=broken))
     with pytest.raises(

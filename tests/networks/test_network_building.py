@@ -200,3 +200,14 @@ def test_what_fails_to_make_a_network_is_told():
     message = r"architecture must be what makes a torch.nn.Module .*; got one that fails on \(3, 2\) \(TypeError: int"
     with pytest.raises(InputError, match=message):
         build(int, 3, 2, 0, "test")
+
+
+def test_a_network_without_sizes_is_refused():
+    for architecture in (
+        lambda channels, classes: nn.LazyLinear(classes),
+        nn.Sequential(nn.LazyBatchNorm2d()),
+    ):
+        with pytest.raises(
+            InputError, match=r"test: architecture must be made of layers whose sizes are given; got lazy"
+        ):
+            build(architecture, 3, 2, 0, "test")

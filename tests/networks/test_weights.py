@@ -63,6 +63,29 @@ def test_weights_of_another_architecture_are_refused(made):
         put(made, arrays, "CNN")
 
 
+def test_weights_of_a_torch_that_counted_no_batches(made):
+    arrays = arrays_of(made)
+    assert arrays.pop("1.num_batches_tracked") == 1
+    copy = network()
+    copy(torch.randn(2, 1, 5, 5))
+    put(copy, arrays, "CNN")
+    x = torch.randn(2, 1, 5, 5)
+    assert torch.equal(copy.eval()(x), made.eval()(x))
+
+
+class Strict(nn.Linear):
+    """As torchvision's MNASNet, it asks for what torch's own files tell beside the weights."""
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *rest):
+        raise ValueError(f"version should be 1 or 2 instead of {local_metadata.get('version')}")
+
+
+def test_weights_of_a_module_that_asks_for_its_version():
+    made, copy = Strict(3, 2), Strict(3, 2)
+    put(copy, arrays_of(made), "CNN")
+    assert torch.equal(copy.weight, made.weight)
+
+
 class Harmful:
     def __reduce__(self):
         return (print, ("executed",))
