@@ -105,7 +105,7 @@ class Autoencoder(NetworkFeatures):
 
     def _fit(self, images: Any, y: AnyArray | None) -> None:  # noqa: ARG002 - labels are not read
         network, pixels = self._begin(images)
-        from featbench.networks.training import squared_error
+        from featbench.networks.losses import squared_error
 
         recipe = Recipe(
             epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate,

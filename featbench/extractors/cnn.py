@@ -139,7 +139,7 @@ class CNN(NetworkFeatures, OwnHead):
         codes = self._codes(y, len(images))
         network, pixels = self._begin(images)
         from featbench.networks.building import recipe_of
-        from featbench.networks.training import cross_entropy
+        from featbench.networks.losses import cross_entropy
 
         asked = {name: getattr(self, name) for name in _RECIPE if getattr(self, name) is not None}
         recipe = dataclasses.replace(recipe_of(self.architecture, "CNN"), **asked)

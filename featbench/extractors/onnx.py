@@ -130,7 +130,7 @@ class ONNX(Brought):
     @classmethod
     def written_files(cls, parameters: Mapping[str, Any]) -> str:
         """Return a hash of the network, its weights and what lies beside it: results are made of those, too."""
-        path = Path(parameters["model"]).expanduser()
+        path = _file(parameters["model"], cls.__name__)
         sidecar = sidecar_of(path, cls.__name__)
         told = files_of(path, cls.__name__).encode() + (sidecar.read_bytes() if sidecar else b"")
         return hashlib.sha256(told).hexdigest()
@@ -184,7 +184,7 @@ class ONNX(Brought):
         return OnnxSession(network, self.settings_, self.device, where)
 
     def _path(self) -> Path:
-        return Path(self.model).expanduser()
+        return _file(self.model, type(self).__name__)
 
     def _settings(self) -> dict[str, Any]:
         """Return what holds: what is given here, otherwise beside the model, otherwise by default."""
@@ -201,3 +201,22 @@ class ONNX(Brought):
         for key in ("mean", "std"):
             settings[key] = [float(value) for value in settings[key]]
         return settings
+
+
+def _file(model: str, where: str) -> Path:
+    """Return the path that is meant, whether or not there is a file.
+
+    Raises
+    ------
+    InputError
+        It can be none.
+    """
+    try:
+        path = Path(model).expanduser()
+        path.is_file()
+        if not path.name:
+            raise ValueError("it names no file")
+    except (OSError, RuntimeError, ValueError) as error:  # too long, somebody's home
+        remedy = f"No such path: {error}."
+        raise InputError(must_be(where, "model", "the path of an .onnx file", model, remedy)) from error
+    return path

@@ -41,7 +41,7 @@ def build(architecture: Any, channels: int, classes: int, seed: int, where: str)
     ----------
     architecture : str, callable or Module
         A registered name; what makes a network from the numbers of channels and classes; or a network, of which a
-        copy is taken, weights and all.
+        copy is taken, weights and all. Weights become float32.
     channels, classes : int
     seed : int
         Draws the weights, without a trace in torch's own generator.
@@ -54,7 +54,7 @@ def build(architecture: Any, channels: int, classes: int, seed: int, where: str)
         No such architecture; something else than a network came of it.
     """
     if isinstance(architecture, nn.Module):
-        return copy.deepcopy(_whole(architecture, where))
+        return copy.deepcopy(_whole(architecture, where)).float()
     make: Callable[[int, int], Any] = _maker(architecture, where)
     constraint = "what makes a torch.nn.Module from the numbers of channels and classes"
     with torch.random.fork_rng(devices=[]):
@@ -70,7 +70,7 @@ def build(architecture: Any, channels: int, classes: int, seed: int, where: str)
             raise InputError(must_be(where, "architecture", constraint, got)) from error
     if not isinstance(network, nn.Module):
         raise InputError(must_be(where, "architecture", constraint, Shown(type(network).__name__)))
-    return _whole(network, where)
+    return _whole(network, where).float()
 
 
 def _whole(network: nn.Module, where: str) -> nn.Module:

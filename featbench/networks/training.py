@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from featbench.errors import FeatbenchError, InputError, Shown, must_be
 from featbench.networks.augmenting import DeviceImages
+from featbench.networks.losses import Loss
 from featbench.networks.optimizing import Stepper
 from featbench.networks.recipe import Recipe
 from featbench.networks.telling import Epoch, tell
@@ -22,7 +23,7 @@ from featbench.numerics.torch_device import full_precision
 from featbench.text import first_line
 from featbench.types import AnyArray, ImageArray, Labels
 
-__all__ = ["Loss", "SmallerBatchWarning", "Trained", "cross_entropy", "squared_error", "train"]
+__all__ = ["SmallerBatchWarning", "Trained", "train"]
 
 # Steps between two looks at the loss: a look waits for the device, which a processor is anyway.
 _LOOK = {"cpu": 1, "cuda": 16}
@@ -32,10 +33,6 @@ _TRIED = 8  # images that a network is tried on when it has learned
 
 class SmallerBatchWarning(UserWarning):
     """A batch did not fit into the device's memory and was halved."""
-
-
-# From a network's output, its input and the rows' labels to a mean over rows.
-Loss = Callable[[Tensor, Tensor, Any], Tensor]
 
 
 @dataclass
@@ -58,20 +55,6 @@ class Trained:
     losses: list[float] = field(default_factory=list)
     interrupted: bool = False
     best: int = 0
-
-
-def cross_entropy(smoothing: float) -> Loss:
-    """Return the cross-entropy of scores with labels, of which `smoothing` is shared by all classes."""
-
-    def loss(outputs: Tensor, _inputs: Tensor, labels: Tensor) -> Tensor:
-        return nn.functional.cross_entropy(outputs.float(), labels, label_smoothing=smoothing)
-
-    return loss
-
-
-def squared_error(outputs: Tensor, inputs: Tensor, _labels: Any) -> Tensor:
-    """Return the mean squared difference of what came out and what went in."""
-    return nn.functional.mse_loss(outputs.float(), inputs)
 
 
 def train(
@@ -252,7 +235,7 @@ class _Training:
         try:
             with _autocast(self.place, self.precision):
                 outputs = self.model(inputs)
-            return self.loss(outputs, inputs, None if self.labels is None else self.labels[rows])
+            loss = self.loss(outputs, inputs, None if self.labels is None else self.labels[rows])
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # a network of somebody's own may fail in any way
@@ -261,6 +244,10 @@ class _Training:
             remedy = "Take larger images or more of them: a batch norm needs two values a channel."
             constraint = "one that the network can learn from"
             raise InputError(must_be(self.where, "a batch (n, c, h, w)", constraint, got, remedy)) from error
+        if not loss.requires_grad:
+            got, remedy = Shown("one that does not"), "Let its parameters require gradients, or set epochs=0."
+            raise InputError(must_be(self.where, "the loss", "one that follows from weights", got, remedy))
+        return loss
 
     def _hold_whitening(self, epoch: int) -> None:
         """Let the bias of a whitening layer be learned, or hold it, as the epoch asks."""

@@ -40,7 +40,7 @@ def put(network: Any, weights: Mapping[str, AnyArray], where: str) -> None:
     Raises
     ------
     InputError
-        They are those of another architecture; the message names the first that differs.
+        They are those of another architecture, or no finite numbers; the message names the first that is.
     """
     import torch
 
@@ -58,6 +58,10 @@ def put(network: Any, weights: Mapping[str, AnyArray], where: str) -> None:
         raise InputError(
             must_be(where, "weights", "those of this architecture", Shown(differs[0] + more), remedy)
         )
+    broken = [name for name, values in weights.items() if not np.isfinite(values).all()]
+    if broken:
+        got = Shown(f"NaN or infinity in {', '.join(broken[:3])}")
+        raise InputError(must_be(where, "weights", "finite numbers", got, "Take those of another training."))
     # Not `load_state_dict`: some modules ask there for what torch's own files tell beside the weights.
     with torch.no_grad():
         for name, values in weights.items():

@@ -178,3 +178,13 @@ def test_squeezenet_before_a_softmax_on_caltech(squeezenet, caltech_root, tmp_pa
     accuracies = [r["test_accuracy"] for r in result.records if r["extractor"]]
     assert len(accuracies) == 5
     assert np.mean(accuracies) >= 0.96
+
+
+@pytest.mark.parametrize("model", ["", "/", "a" * 5000, "~nobody-of-this-name/a.onnx"])
+def test_what_is_no_path_is_refused(images, model):
+    with pytest.raises(
+        InputError, match=r"ONNX: model must be the path of an .onnx file; got .*\. No such path: "
+    ):
+        ONNX(model=model).fit(images)
+    with pytest.raises(InputError, match=r"ONNX: model must be the path of an .onnx file"):
+        ONNX.written_files({"model": model})

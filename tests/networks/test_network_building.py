@@ -211,3 +211,10 @@ def test_a_network_without_sizes_is_refused():
             InputError, match=r"test: architecture must be made of layers whose sizes are given; got lazy"
         ):
             build(architecture, 3, 2, 0, "test")
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_weights_become_float32(dtype):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2)).to(dtype)
+    for architecture in (network, lambda channels, classes: network):
+        assert build(architecture, 1, 2, 0, "test")[1].weight.dtype == torch.float32

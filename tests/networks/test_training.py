@@ -10,10 +10,11 @@ from torch import nn
 from featbench.errors import FeatbenchError, InputError
 from featbench.networks import training
 from featbench.networks.building import build
+from featbench.networks.losses import cross_entropy, squared_error
 from featbench.networks.moments import moments_of
 from featbench.networks.recipe import Recipe
 from featbench.networks.telling import listening
-from featbench.networks.training import SmallerBatchWarning, cross_entropy, squared_error, train
+from featbench.networks.training import SmallerBatchWarning, train
 
 QUICK = Recipe(epochs=2, batch_size=16, learning_rate=0.1, crop=1)
 
@@ -292,3 +293,13 @@ def test_weights_that_give_no_numbers_are_refused_though_finite(noise):
     with pytest.raises(FeatbenchError, match=r"no number any more in epoch 1 of 1. Lower learning_rate"):
         trained(network, images, y, recipe)
     assert all(torch.isfinite(p).all() for p in network.parameters())
+
+
+def test_a_network_that_cannot_learn_is_refused(noise):
+    network = build("small", 3, 4, 0, "CNN").requires_grad_(False)
+    message = (
+        r"CNN: the loss must be one that follows from weights; got one that does not. Let .* or set epochs=0"
+    )
+    with pytest.raises(InputError, match=message):
+        trained(network, *noise)
+    assert trained(network, *noise, dataclasses.replace(QUICK, epochs=0)).losses == []

@@ -73,6 +73,16 @@ def test_weights_of_a_torch_that_counted_no_batches(made):
     assert torch.equal(copy.eval()(x), made.eval()(x))
 
 
+def test_weights_that_are_no_numbers_are_refused(made):
+    for value in (np.nan, np.inf):
+        arrays = arrays_of(made)
+        arrays["3.bias"][1] = value
+        with pytest.raises(
+            InputError, match=r"CNN: weights must be finite numbers; got NaN or infinity in 3.bias"
+        ):
+            put(made, arrays, "CNN")
+
+
 class Strict(nn.Linear):
     """As torchvision's MNASNet, it asks for what torch's own files tell beside the weights."""
 
