@@ -8,7 +8,7 @@ from math import comb
 
 import numpy as np
 
-__all__ = ["ONCE", "Repeats", "half_width"]
+__all__ = ["ONCE", "Repeats", "half_width", "median_interval"]
 
 # A phase longer than this is measured once: repeating it would cost the user more than it tells.
 _LONG_S = 2.0
@@ -64,11 +64,24 @@ def half_width(samples: Sequence[float]) -> float:
     ----------
     samples : sequence of float
         Positive, two or more.
+    """
+    low, high = median_interval(samples)
+    middle = float(np.median(samples))
+    return (high - low) / 2 / middle if middle > 0 else 0.0
+
+
+def median_interval(samples: Sequence[float]) -> tuple[float, float]:
+    """Return an interval of the median of what samples are drawn from.
+
+    Parameters
+    ----------
+    samples : sequence of float
+        One or more.
 
     Returns
     -------
-    float
-        Of the narrowest pair of order statistics, as far from one end as from the other, that covers the median of
+    low, high : float
+        The narrowest pair of order statistics, as far from one end as from the other, that covers the median of
         independent samples of any distribution in 95 of 100 cases. Fewer than six samples have none: there it is
         their whole range, which covers it in 75 of 100 cases for three.
 
@@ -82,5 +95,4 @@ def half_width(samples: Sequence[float]) -> float:
     while 2 * (beyond + comb(n, r) / 2**n) <= _MISSED:
         beyond += comb(n, r) / 2**n
         r += 1
-    middle = float(np.median(ordered))
-    return float(ordered[n - r] - ordered[r - 1]) / 2 / middle if middle > 0 else 0.0
+    return float(ordered[r - 1]), float(ordered[n - r])
