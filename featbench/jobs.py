@@ -1,12 +1,11 @@
-"""Blocks that are done elsewhere: what travels there, what is done there, what comes home.
+"""Blocks that are done elsewhere: what travels there, and what is done there.
 
-A job is text, an answer is bytes of an ``.npz``: JSON and arrays, nothing of which is unpickled. Whoever does the job
-loads the data set itself, whose test labels stay under seal there. Predictions come home, where the ledger is.
+A job is text, JSON; what comes home is `featbench.answers`. Whoever does the job loads the data set itself, whose test
+labels stay under seal there. Predictions come home, where the ledger is.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import time
@@ -16,19 +15,16 @@ from dataclasses import replace
 from threading import Lock
 from typing import Any
 
-import numpy as np
-
-from featbench.blocks import Attempt, Block, attempt, do_block, features_of, split_of
+from featbench.answers import write_answer
+from featbench.blocks import Block, attempt, do_block, features_of, split_of
 from featbench.cache import Cache
 from featbench.config import Cell
-from featbench.environment import code_fingerprint, describe, n_cores, versions
+from featbench.environment import code_fingerprint, n_cores, versions
 from featbench.errors import DataError, InputError, must_be
-from featbench.evaluation import Evaluated, Prediction, identity
+from featbench.evaluation import Evaluated, identity
 from featbench.keys import cell_key
-from featbench.sealed import SealedDataset, Selected
+from featbench.sealed import SealedDataset
 from featbench.stages import Features, load
-from featbench.store import to_json
-from featbench.types import AnyArray
 
 __all__ = [
     "alone",
@@ -37,7 +33,6 @@ __all__ = [
     "do_job",
     "made_by",
     "make_features",
-    "read_answer",
     "refuse_others",
     "sealed_data",
 ]
@@ -110,7 +105,7 @@ def do_job(text: str) -> bytes:
     Returns
     -------
     bytes
-        For `read_answer`.
+        For `featbench.answers.read_answer`.
 
     Raises
     ------
@@ -123,7 +118,7 @@ def do_job(text: str) -> bytes:
     """
     with _lock, _begun(text) as (block, data, features, deadline):
         attempts = list(do_block(block, data, features, _nobody, deadline))
-        return _answer(attempts)
+        return write_answer(attempts)
 
 
 def make_features(text: str) -> dict[str, Any]:
@@ -265,65 +260,3 @@ def _share_of_cores(at_once: int) -> Iterator[None]:
     finally:
         if told is None:
             del os.environ["FEATBENCH_NUM_THREADS"]
-
-
-def _answer(attempts: Sequence[Attempt]) -> bytes:
-    arrays: dict[str, AnyArray] = {}
-    cells = []
-    for i, done in enumerate(attempts):
-        made = done.outcome
-        waits = isinstance(made, Prediction)
-        cells.append({"record": made.record, "seconds": done.seconds, "waits": waits})
-        if isinstance(made, Prediction):
-            arrays[f"predictions{i}"] = made.refitted.predictions
-            if made.top5 is not None:
-                arrays[f"top5{i}"] = made.top5
-            arrays |= {f"evidence{i}.{name}": array for name, array in made.evidence.items()}
-    told = to_json({"cells": cells, "environment": describe()})
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, told=np.frombuffer(told.encode(), np.uint8), **arrays)
-    return content.getvalue()
-
-
-def read_answer(content: bytes, block: Block, told: Mapping[str, Any]) -> list[Attempt]:
-    """Read what `do_job` returned.
-
-    Parameters
-    ----------
-    content : bytes
-    block : Block
-        That was described.
-    told : mapping
-        What the records shall tell of where they were made, beside the environment there.
-
-    Returns
-    -------
-    list of Attempt
-        For as many of the block's cells as were done.
-
-    Raises
-    ------
-    ValueError
-        It is damaged, or has objects that would have to be unpickled.
-    """
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        answer = json.loads(file["told"].tobytes())
-        arrays = {name: file[name] for name in file.files}
-    told = {**told, "environment": answer["environment"]}
-    attempts = []
-    for i, (cell, done) in enumerate(zip(block.cells, answer["cells"], strict=False)):
-        record = done["record"]
-        made: Prediction | Evaluated = Evaluated(record, {})
-        if done["waits"]:
-            begin = f"evidence{i}."
-            evidence = {n.removeprefix(begin): array for n, array in arrays.items() if n.startswith(begin)}
-            made = _prediction(record, arrays[f"predictions{i}"], arrays.get(f"top5{i}"), evidence)
-        attempts.append(Attempt(cell, made, done["seconds"], told))
-    return attempts
-
-
-def _prediction(
-    record: dict[str, Any], predictions: AnyArray, top5: AnyArray | None, evidence: dict[str, AnyArray]
-) -> Prediction:
-    selected = Selected(record["selection"]["parameters"])
-    return Prediction(record, selected.refit(lambda _: predictions), top5, evidence)

@@ -15,12 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from featbench.answers import read_answer
 from featbench.blocks import Attempt, Block, do_block
 from featbench.config import Cell
 from featbench.evaluation import Evaluated, Prediction, identity
 from featbench.executors.base import AnyJob, Job
 from featbench.isolation import Outcome, run_in_child
-from featbench.jobs import describe_job, do_job, make_features, read_answer
+from featbench.jobs import describe_job, do_job, make_features
 from featbench.sealed import SealedDataset
 
 __all__ = ["Apart"]

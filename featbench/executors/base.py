@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn, Protocol, Self, TypeVar
 
+from featbench.answers import read_answer
 from featbench.blocks import Attempt, Block, Split, attempt, do_block
-from featbench.jobs import describe_job, read_answer
+from featbench.jobs import describe_job
 from featbench.stages import Features
 
 __all__ = ["AnyJob", "Elsewhere", "Executor", "Here", "Job"]
@@ -103,22 +104,33 @@ class Elsewhere(ABC):
     def run(self, jobs: Iterable[AnyJob]) -> Done[AnyJob]:
         """Send jobs out, and yield those that come home."""
         flying: dict[Any, AnyJob] = {}
-        waiting = iter(jobs)
+        home: list[tuple[AnyJob, list[Attempt]]] = []
+        waiting, trouble = iter(jobs), None
         while True:
-            while len(flying) < self._places() and (job := next(waiting, None)) is not None:
-                if not job.block.cells or time.perf_counter() > self.deadline:
-                    yield job, iter(())
-                    continue
-                if (attempts := self._done_here(job)) is not None:
-                    yield job, attempts
-                    continue
+            try:
+                # Before what came home is looked at, which may take long: no place waits for that.
+                yield from self._send_out(waiting if trouble is None else iter(()), flying)
+            except Exception as error:  # such as images that cannot be read: what is under way is finished
+                trouble = error
+            for job, attempts in home:
+                yield job, iter(attempts)
+            if not flying:
+                break
+            done = [(flying.pop(future), future) for future in list(self._wait(flying))]
+            home = [(job, self._attempts(job, future)) for job, future in done]
+        if trouble is not None:
+            raise trouble
+
+    def _send_out(self, waiting: Iterator[AnyJob], flying: dict[Any, AnyJob]) -> Done[AnyJob]:
+        """Fill the places, and yield the jobs that do not go out."""
+        while len(flying) < self._places() and (job := next(waiting, None)) is not None:
+            if not job.block.cells or time.perf_counter() > self.deadline:
+                yield job, iter(())
+            elif (attempts := self._done_here(job)) is not None:
+                yield job, attempts
+            else:
                 flying[self._submit(self._describe(job))] = job
                 self.tell(f"{len(flying)} at once, {job.block.cells[0].label} the last")
-            if not flying:
-                return
-            for future in list(self._wait(flying)):
-                job = flying.pop(future)
-                yield job, iter(self._attempts(job, future))
 
     def _done_here(self, job: Job) -> Iterator[Attempt] | None:  # noqa: ARG002 - for overriding
         """Return the attempts of a job that does not go out as a whole."""

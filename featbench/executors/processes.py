@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent import futures
 from concurrent.futures.process import BrokenProcessPool
@@ -12,6 +15,8 @@ from featbench.executors.base import AnyJob, Elsewhere, Job
 from featbench.jobs import do_job
 
 __all__ = ["Processes"]
+
+_LOOK_S = 0.5  # how often a process looks whether the run is still there
 
 
 class Processes(Elsewhere):
@@ -70,7 +75,18 @@ class Processes(Elsewhere):
 def _pool(n: int) -> Any:
     from joblib.externals.loky import ProcessPoolExecutor
 
-    return ProcessPoolExecutor(max_workers=n)
+    return ProcessPoolExecutor(max_workers=n, initializer=_end_with, initargs=(os.getpid(),))
+
+
+def _end_with(parent: int) -> None:
+    """Let this process end with the one that started it, which cannot end it where it is killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _is_lost(future: Any) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
+from featbench.answers import read_answer
 from featbench.blocks import Block, Split, do_block, features_of, plan
 from featbench.config import Document, read_experiment
 from featbench.datasets import open_dataset
@@ -18,7 +19,7 @@ from featbench.evaluation import Prediction
 from featbench.evidence import NO_EVIDENCE, Wanted
 from featbench.evidence import kept as choosing
 from featbench.evidence.witness import MAP_IMAGES, NEIGHBOURS, QUERIES
-from featbench.jobs import describe_job, do_job, read_answer
+from featbench.jobs import describe_job, do_job
 from featbench.report.failures import judged_rows, missed_by_all, mistakes
 from featbench.runner import run
 from featbench.sealed import SealedLabels

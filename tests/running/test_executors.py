@@ -6,22 +6,27 @@ import io
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import psutil
 import pytest
+from test_isolation import ended
 
 from featbench import plugins
+from featbench.answers import read_answer
 from featbench.blocks import plan
 from featbench.config import Document, read_experiment
 from featbench.errors import DataError, InputError
-from featbench.jobs import describe_job, differences, do_job, made_by, read_answer, sealed_data
+from featbench.executors.base import Elsewhere
+from featbench.jobs import describe_job, differences, do_job, made_by, sealed_data
 from featbench.report import summarize_run
 from featbench.report.table import footnotes
 from featbench.runner import run
@@ -49,7 +54,9 @@ def grid(**changes: Any) -> Any:
 
 
 def timeless(record: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in record.items() if k not in TIMES}
+    told = {k: v for k, v in record.items() if k not in TIMES}
+    evidence = record.get("evidence") or {}
+    return {**told, "evidence": {k: v for k, v in evidence.items() if k != "seconds"}}
 
 
 def same(one: Any, two: Any) -> None:
@@ -176,6 +183,82 @@ def test_a_process_killed_from_outside_loses_nothing(serial: Any, tmp_path: Path
     thread.join()
     assert killed, "no process was killed, so nothing was shown"
     same(serial, made)
+
+
+class Places(Elsewhere):
+    """So many jobs at a time, done when they are sent out."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__(lambda _: None, float("inf"), cache=False)
+        self.n = n
+        self.sent: list[Any] = []
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def _places(self) -> int:
+        return self.n
+
+    def _at_once(self) -> int:
+        return self.n
+
+    def _told(self) -> dict[str, Any]:
+        return {}
+
+    def _describe(self, job: Any) -> Any:
+        return job
+
+    def _submit(self, text: Any) -> Any:
+        self.sent.append(text)
+        return len(self.sent)
+
+    def _wait(self, flying: dict[Any, Any]) -> list[Any]:
+        return list(flying)
+
+    def _attempts(self, job: Any, future: Any) -> list[Any]:
+        return [job]
+
+
+def jobs(n: int) -> list[Any]:
+    return [SimpleNamespace(block=SimpleNamespace(cells=[SimpleNamespace(label=str(i))])) for i in range(n)]
+
+
+def test_no_place_waits_for_rows_that_are_judged_or_vote() -> None:
+    executor, asked = Places(1), jobs(3)
+    done = executor.run(asked)
+    assert next(done)[0] is asked[0]
+    assert executor.sent == asked[:2], "the second is under way while the first is looked at"
+    assert [job for job, _ in done] == asked[1:]
+
+
+def test_what_is_under_way_is_finished_where_the_next_images_cannot_be_read() -> None:
+    asked = jobs(1)
+
+    def planned() -> Iterator[Any]:
+        yield asked[0]
+        raise DataError("the next images cannot be read")
+
+    done = Places(2).run(planned())
+    assert next(done)[0] is asked[0]
+    with pytest.raises(DataError, match="cannot be read"):
+        next(done)
+
+
+def test_processes_end_with_a_run_that_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    program = (
+        f"import sys; sys.path[:] = {sys.path!r}\n"
+        "from pathlib import Path\n"
+        "from featbench.executors.processes import _pool\n"
+        "from test_isolation import child_of\n"
+        f"_pool(1).submit(child_of, 'the run', {str(path)!r}).result()\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program])
+    begin = time.monotonic()
+    while not (path.exists() and path.read_text()) and time.monotonic() - begin < 60:
+        time.sleep(0.02)
+    parent.kill()
+    parent.wait()
+    assert ended(int(path.read_text()))
 
 
 def test_an_answer_is_json_and_arrays(serial: Any) -> None:
