@@ -13,6 +13,7 @@ from featbench.members import Member, Votes
 from featbench.sealed import SealedDataset
 from featbench.stages import Features, Skipped
 from featbench.store import Store
+from featbench.text import counted
 from featbench.voting import cast_votes
 
 __all__ = ["Polls"]
@@ -95,20 +96,26 @@ class Polls:
             done = [m for m in cell.members if self._records[m.cell_id].get("val_accuracy") is not None]
             if len(done) < best:
                 told = self._reasons(cell.members)
-                raise InputError(f"{cell.label}: only {len(done)} rows can vote. {told}")
+                raise InputError(f"only {counted(len(done), 'row')} can vote. {told}")
             done.sort(key=lambda m: -float(self._records[m.cell_id]["val_accuracy"]))
             return [m for m in cell.members if m in done[:best]]
         unable = {self._records[m.cell_id]["status"] for m in cell.members} - {"ok"}
         if unable:
             told = self._reasons(cell.members)
-            raise Skipped(told) if unable == {"skipped"} else InputError(f"{cell.label}: {told}")
+            raise Skipped(told) if unable == {"skipped"} else InputError(told)
         return list(cell.members)
 
     def _reasons(self, cells: Sequence[Cell]) -> str:
-        records = [self._records[cell.cell_id] for cell in cells]
-        return "; ".join(
-            f"{r['label']}: {r['status']}: {r.get('reason', '')}" for r in records if r["status"] != "ok"
-        )
+        """Say why rows cannot vote, once for those that share it."""
+        rows: dict[str, list[str]] = {}
+        for record in (self._records[cell.cell_id] for cell in cells):
+            if record["status"] != "ok":
+                rows.setdefault(f"{record['status']}: {record.get('reason', '')}", []).append(record["label"])
+        said = []
+        for told, (first, *others) in rows.items():
+            more = f" and {counted(len(others), 'more row')}" if others else ""
+            said.append(f"{first}{more}: {told}")
+        return "; ".join(said)
 
     def _cast(self, cell: Cell, vote: str, features: Callable[[], Features]) -> None:
         try:

@@ -24,6 +24,8 @@ __all__ = ["Difference", "Rerun", "differences", "rerun"]
 
 # Repeats of one phase on one quiet machine stay within a few percent of each other; a tenth is no such change.
 _NOISE = 0.1
+# Shorter phases take as long as what happens to be in the processor's caches has it.
+_TOLD_S = 1e-3
 
 _FIGURES = ("val_accuracy", "train_accuracy", "test_accuracy")
 
@@ -114,7 +116,7 @@ def rerun(result: Path, output: Path | None = None, progress: Progress | None = 
         raise ConfigError(
             must_be(str(result), "the result", "a cell that featbench wrote", Shown("another file"))
         )
-    cells = _cells(spec, str(result))
+    cells = _cells(spec, str(before.get("pipeline")), str(result))
     if cells[-1].cell_id != before.get("cell_id"):
         told = Shown("one that this version would not have written")
         raise ConfigError(
@@ -131,13 +133,15 @@ def rerun(result: Path, output: Path | None = None, progress: Progress | None = 
     )
 
 
-def _cells(spec: Mapping[str, Any], where: str) -> tuple[Cell | EnsembleCell, ...]:
+def _cells(spec: Mapping[str, Any], pipeline: str, where: str) -> tuple[Cell | EnsembleCell, ...]:
     """Return the cell that a description is of; an ensemble after its members."""
     if "ensemble" not in spec:
         return (read_cell(spec, where),)
     asked = spec["ensemble"]
     members = tuple(read_cell(member, where) for member in asked["members"])
-    written = () if asked["best"] is not None else tuple(member.label for member in members)
+    # As it was written, so that tables of both runs call it the same.
+    inside = pipeline.removeprefix("ensemble(").removesuffix(")").removesuffix(", vote=hard")
+    written = () if asked["best"] is not None else (inside,)
     ensemble = Ensemble(tuple(range(len(members))), written, asked["best"], asked["vote"])
     return (*members, EnsembleCell(ensemble, members))
 
@@ -260,7 +264,8 @@ def _of_predictions(
 def _of_times(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
     """Yield phases of which every sample is slower, or faster, than every one before, and the median by a tenth.
 
-    Warm-ups are left out, and phases that either run tells were not those of a machine at rest.
+    Warm-ups and phases under a millisecond are left out, and those that either run tells were not of a machine at
+    rest.
     """
     then, now = before.get("phases") or {}, after.get("phases") or {}
     for name in (name for name in then if name in now and not name.startswith("warmup")):
@@ -268,7 +273,8 @@ def _of_times(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[D
         if any(Line("", (record,)).unsteady(name) for record in (before, after)):
             continue
         apart = max(old["samples"]) < min(new["samples"]) or max(new["samples"]) < min(old["samples"])
-        if apart and abs(new["seconds"] / old["seconds"] - 1) > _NOISE:
+        told = max(old["seconds"], new["seconds"]) >= _TOLD_S
+        if told and apart and abs(new["seconds"] / old["seconds"] - 1) > _NOISE:
             yield Difference(f"seconds of {name}", f"{old['seconds']:.4g}", f"{new['seconds']:.4g}")
 
 

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import featbench
 from featbench.cache import Cache
-from featbench.config import Cell, EnsembleCell, Experiment, claims_of, filtered, load_experiment
+from featbench.config import (
+    Cell,
+    EnsembleCell,
+    Experiment,
+    claims_of,
+    filtered,
+    load_experiment,
+    without_voters,
+)
 from featbench.config.executor import with_jobs
 from featbench.errors import ConfigError
 from featbench.executors import refuse_apart
@@ -45,12 +53,15 @@ class Run:
         Cells that were there already and were not run again.
     n_standing : int
         Failures of earlier runs that were not run again.
+    without_voters : tuple of str
+        Ensembles that filters left out because they left out some of the rows that vote in them.
     """
 
     root: Path
     records: list[dict[str, Any]]
     n_reused: int
     n_standing: int = 0
+    without_voters: tuple[str, ...] = ()
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a data frame with a row a cell and the columns of ``results.csv``."""
@@ -157,7 +168,8 @@ def run(
             if store.cell_ids():  # nothing was made where the data could not be read
                 store.write_run({**started, "machine": speed.to_json()})
                 write_results(store)
-        return Run(store.root, records, walk.n_reused, walk.n_standing)
+        gone = without_voters(experiment, cells)
+        return Run(store.root, records, walk.n_reused, walk.n_standing, gone)
 
 
 def _refuse_mixture(store: Store, experiment: Experiment) -> None:

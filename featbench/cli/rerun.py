@@ -31,7 +31,9 @@ def rerun(
             f"{label}: {done.record['status']} when made again; the traceback is in {done.root / 'cells'}."
         )
         return 1
-    if done.same:
+    if done.same and done.record["status"] == "skipped":
+        notice(f"{label}: skipped again: {done.record['reason']}")
+    elif done.same:
         notice(f"{label}: the result is the same: predictions, figures and chosen hyperparameters.")
     else:
         notice(f"{label}: the result is another one.")

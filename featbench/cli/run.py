@@ -12,7 +12,7 @@ import typer
 from featbench.cli.console import notice, print_summary
 from featbench.cli.progress import TerminalProgress
 from featbench.errors import ConfigError
-from featbench.text import counted
+from featbench.text import counted, first_few
 
 if TYPE_CHECKING:
     from featbench.runner import Run
@@ -134,12 +134,31 @@ def _plan(
 ) -> int:
     from featbench.cli.planned import print_planned
     from featbench.dry_run import dry_run
+    from featbench.timing import Load
 
+    load = Load()
     rows = dry_run(
         config, output=output, overrides=overrides, filters=filters, quick=quick, cache=cache, **again
     )
-    print_planned(rows)
+    print_planned(rows, load.share())
+    if filters:
+        from featbench.config import load_experiment, without_voters
+        from featbench.quick import quick_experiment
+
+        experiment = load_experiment(config, overrides)
+        whole = quick_experiment(experiment) if quick else experiment
+        _tell_without_voters(without_voters(whole, [row.cell for row in rows]))
     return 0
+
+
+def _tell_without_voters(ensembles: Sequence[str]) -> None:
+    """Say which ensembles filters left out although nobody named them."""
+    if ensembles:
+        were = counted(len(ensembles), "ensemble is", "ensembles are")
+        notice(
+            f"{were} left out, because --filter leaves out rows that vote there: {first_few(ensembles)}. "
+            "--filter 'label=ensemble*' runs ensembles with all their rows."
+        )
 
 
 def cache_of(folder: Path | None, *, none: bool) -> Path | bool:
@@ -167,6 +186,7 @@ def finish(result: Run, *, as_json: bool) -> int:
         sys.stdout.write(to_json(summary))
     else:
         print_summary(summary)
+    _tell_without_voters(result.without_voters)
     if result.n_reused:
         were = counted(result.n_reused, "row was", "rows were")
         notice(f"{were} in the folder already and not run again; --force runs all.")

@@ -9,7 +9,7 @@ from featbench.config.claims import claims_of
 from featbench.config.components import Component
 from featbench.config.document import Document, parse
 from featbench.config.experiment import Experiment, Timing
-from featbench.config.filters import filtered
+from featbench.config.filters import filtered, without_voters
 from featbench.config.overrides import apply_overrides
 from featbench.config.packaged import packaged_configs
 from featbench.config.reading import read_experiment
@@ -34,6 +34,7 @@ __all__ = [
     "packaged_configs",
     "parse",
     "read_experiment",
+    "without_voters",
 ]
 
 

@@ -13,7 +13,7 @@ from featbench.config.rules import KEYS, Rule, keep, unmatched
 from featbench.config.validation import unknown_key
 from featbench.errors import ConfigError, Shown, must_be, nearest
 
-__all__ = ["filtered", "parse_filter", "read_exclusions", "read_rule"]
+__all__ = ["filtered", "parse_filter", "read_exclusions", "read_rule", "without_voters"]
 
 
 def read_exclusions(document: Document, experiment: Experiment) -> Experiment:
@@ -172,3 +172,23 @@ def filtered(experiment: Experiment, filters: Sequence[str]) -> list[Cell | Ense
         hint = f" Several values of one key go into one filter: {twice}=A,B." if twice else ""
         raise ConfigError(f"{told}: leaves no row. {unmatched(rules, cells)}{hint}")
     return kept
+
+
+def without_voters(experiment: Experiment, kept: Sequence[Cell | EnsembleCell]) -> tuple[str, ...]:
+    """Return the ensembles that are no longer there because rows that vote in them are not.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    kept : sequence of Cell or EnsembleCell
+        What filters left of it.
+
+    Returns
+    -------
+    tuple of str
+        Labels of those of which other rows are there.
+    """
+    there = {cell.cell_id for cell in kept}
+    gone = (c for c in experiment.cells() if isinstance(c, EnsembleCell) and c.cell_id not in there)
+    voters = ((cell.label, [member.cell_id in there for member in cell.members]) for cell in gone)
+    return tuple(dict.fromkeys(label for label, stand in voters if any(stand) and not all(stand)))

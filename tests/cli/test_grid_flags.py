@@ -56,6 +56,20 @@ def test_a_quick_look_a_plan_and_a_part_of_a_grid(home: Path, capsys: pytest.Cap
     assert not (home / "runs" / "grid").exists()
 
 
+def test_an_ensemble_that_a_filter_leaves_without_rows_is_told(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--set", "ensembles=[{best: 2}]", "--filter", "extractor=raw"]
+    for further in (["--dry-run"], ["--quick"]):
+        assert _code(["run", "grid.yaml", *flags, *further], False) == 0
+        told = capsys.readouterr().err
+        assert (
+            "1 ensemble is left out, because --filter leaves out rows that vote there: ensemble(best 2)."
+            in told
+        )
+        assert "--filter 'label=ensemble*'" in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from featbench.config import Cell, EnsembleCell, filtered, parse, read_experiment
+from featbench.config import Cell, EnsembleCell, filtered, parse, read_experiment, without_voters
 from featbench.config.filters import parse_filter
 from featbench.errors import ConfigError
 
@@ -158,6 +158,21 @@ def test_a_wrong_filter_is_told(text, message):
 def test_filters_of_one_key_that_leave_nothing_are_told_how_to_be_one():
     with pytest.raises(ConfigError, match="go into one filter: extractor=A,B"):
         filtered(read(GRID), ["extractor=raw", "extractor=hog*"])
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("extractor=raw", ["ensemble(raw → svm, hog → svm)", "ensemble(best 2)"]),
+        ("classifier=svm", ["ensemble(best 2)"]),
+        ("classifier=knn", ["ensemble(best 2)"]),  # of the other, no row is there
+        ("label=ensemble(best 2)", []),  # asked for by name, with all rows
+        ("dataset=digits", []),
+    ],
+)
+def test_ensembles_that_lose_rows_to_a_filter_are_known(text, gone):
+    experiment = read(GRID + "ensembles: [{cells: [raw -> svm, hog -> svm]}, {best: 2}]\n")
+    assert list(without_voters(experiment, filtered(experiment, [text]))) == gone
 
 
 def test_no_filter_keeps_all():

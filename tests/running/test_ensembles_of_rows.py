@@ -189,7 +189,10 @@ def test_a_member_that_failed_makes_it_a_failed_row(tmp_path: Any, monkeypatch: 
     assert [statuses[label] for label in list(statuses)[-4:]] == ["failed", "ok", "ok", "failed"]
     reason = by_label(result)["ensemble(raw → softmax, hog → svm)"]["reason"]
     assert "hog(cell=4, block=1) → standardize → svm(reg=1.0): failed: ZeroDivisionError: a bug" in reason
-    assert "only 2 rows can vote" in by_label(result)["ensemble(best 3)"]["reason"]
+    reason = by_label(result)["ensemble(best 3)"]["reason"]
+    assert reason == (
+        "only 2 rows can vote. raw → standardize → svm(reg=1.0) and 1 more row: failed: ZeroDivisionError: a bug in a plug-in"
+    )
     assert len(Store(tmp_path).openings()) == sum(s == "ok" for s in statuses.values())
     monkeypatch.undo()
     mended = run(plan(asked), output=tmp_path, retry_failed=True)

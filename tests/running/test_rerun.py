@@ -27,6 +27,7 @@ classifiers:
 - {name: softmax, search: {reg: [0.01, 0.1]}}
 selection: {folds: 2, search: {name: random, trials: 4}}
 timing: {repeats: 1}
+train_size: [300, all]
 ensembles: [{cells: [raw -> knn, raw -> softmax]}]
 """
 
@@ -36,18 +37,22 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("runs") / "study"
     records = run(read_experiment(parse(TEXT, "x.yaml"), "x"), output=root).records
     assert {r["status"] for r in records} == {"ok"}
-    return {r["classifier"]: root / "cells" / f"{r['cell_id']}.json" for r in records}
+    return {
+        r["classifier"] + (" of 300" if r["drawn"] else ""): root / "cells" / f"{r['cell_id']}.json"
+        for r in records
+    }
 
 
-@pytest.mark.parametrize("name", ["knn", "ensemble", "majority"])
+@pytest.mark.parametrize("name", ["knn", "ensemble of 300", "majority"])
 def test_made_again_the_result_is_the_same(cells: dict[str, Path], tmp_path: Path, name: str) -> None:
     done = rerun(cells[name], tmp_path / "again")
     assert done.same
     assert [d.what for d in done.differences if not d.what.startswith("seconds")] == []
     before = json.loads(cells[name].read_text())
     assert done.record["cell_id"] == before["cell_id"]
+    assert done.record["label"] == before["label"]
     assert done.record["selection"].get("search", {}).get("name") == ("random" if name == "knn" else None)
-    assert len(Store(tmp_path / "again").openings()) == (3 if name == "ensemble" else 1)
+    assert len(Store(tmp_path / "again").openings()) == (3 if name == "ensemble of 300" else 1)
 
 
 def changed(path: Path, tmp_path: Path, **more: Any) -> Path:
@@ -95,6 +100,7 @@ def test_times_within_noise_are_no_difference() -> None:
     assert told(record(1.0, 1.01), record(1.02, 1.03)) == []  # a few percent
     assert told(record(1.0, 1.1), record(1.5, 1.6)) == ["seconds of fit"]
     assert told(record(1.5, 1.6), record(1.0, 1.1)) == ["seconds of fit"]
+    assert told(record(1.0e-4, 1.1e-4), record(4.0e-4, 4.1e-4)) == []  # too short to tell anything
     busy = record(9.0)
     busy["phases"]["fit"]["noisy"] = True
     assert told(record(1.0), busy) == []  # and it was told so
