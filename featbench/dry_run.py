@@ -173,8 +173,8 @@ class _Planner:
         for cell in block.cells:
             found = self._reuse.finished(cell, cell_key(cell, self._data))
             if found is not None or cell.extractor is None:
-                note = "" if found is not None else "nothing to learn"
-                yield Planned(cell, self._data.name, _result(found), note=note)
+                row = None if found is not None else Cost(0.0, "nothing to learn")
+                yield Planned(cell, self._data.name, _result(found), row=row)
                 continue
             try:
                 yield self._missing(cell, first)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["print_planned"]
 
-_NUMERIC = {"features s", "row s", "MB"}
+_NUMERIC = {"features s", "classifier s", "MB"}
 
 
 def print_planned(rows: Sequence[Planned], load: Share | None = None) -> None:
@@ -38,14 +38,14 @@ def print_planned(rows: Sequence[Planned], load: Share | None = None) -> None:
             "result": row.result,
             "features": "cached" if row.kept else "",
             "features s": figure(None if row.features is None else row.features.seconds),
-            "row s": figure(None if row.row is None else row.row.seconds),
+            "classifier s": figure(None if row.row is None else row.row.seconds),
             "MB": figure(row.megabytes),
             "reckoned from": row.note or _source(row),
         }
         for row in rows
     ]
     # What is the same in all rows is no column.
-    alone = ("data set", "split", "seed")
+    alone = ("data set", "split", "seed", "features")
     headings = [h for h in lines[0] if h not in alone or len({line[h] for line in lines}) > 1]
     numeric = [heading in _NUMERIC for heading in headings]
     print_rows(headings, [[line[h] for h in headings] for line in lines], numeric)
@@ -58,7 +58,7 @@ def print_planned(rows: Sequence[Planned], load: Share | None = None) -> None:
 
 def _source(row: Planned) -> str:
     """Return what a row's figures come from; apart where that differs."""
-    told = {"features": row.features, "row": row.row}
+    told = {"features": row.features, "classifier": row.row}
     sources = {name: cost.source for name, cost in told.items() if cost is not None}
     if len(set(sources.values())) < 2:
         return "".join(set(sources.values()))
@@ -71,13 +71,13 @@ def _print_total(rows: Sequence[Planned]) -> None:
     if not missing:
         notice(f"All {there} in the folder already; nothing would be run.")
         return
-    known = [row for row in missing if row.seconds > 0]
-    told = (
-        f" about {spoken(sum(row.seconds for row in known))} for {counted(len(known), 'row')}"
-        if known
-        else ""
-    )
+    unknown = [row for row in missing if row.row is None]
+    told = " for how long is not known"
+    if any(row.seconds for row in missing):
+        told = f" about {spoken(sum(row.seconds for row in missing))}"
+        if unknown:
+            told += f", not counting {counted(len(unknown), 'row')} without a figure"
     notice(
-        f"{there} in the folder already, {len(missing):,} would be run:{told or ' for how long is not known'}. "
+        f"{there} in the folder already, {len(missing):,} would be run:{told}. "
         "Repeats for the clock are in it. Nothing was written."
     )

@@ -52,7 +52,7 @@ def test_a_quick_look_a_plan_and_a_part_of_a_grid(home: Path, capsys: pytest.Cap
     rows = [line.split("\t") for line in out.splitlines()]
     assert [row[1] for row in rows[1:]] == ["missing"] * 4
     assert rows[3][-1].startswith("a probe of all ")
-    assert float(rows[3][rows[0].index("row s")]) >= 0
+    assert float(rows[3][rows[0].index("classifier s")]) >= 0
     assert not (home / "runs" / "grid").exists()
 
 
