@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from test_isolation import ended
+from test_isolation import ended, wait_for
 
 from featbench import plugins
 from featbench.answers import read_answer
@@ -253,9 +253,7 @@ def test_processes_end_with_a_run_that_is_killed(tmp_path: Path) -> None:
         f"_pool(1).submit(child_of, 'the run', {str(path)!r}).result()\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program])
-    begin = time.monotonic()
-    while not (path.exists() and path.read_text()) and time.monotonic() - begin < 60:
-        time.sleep(0.02)
+    wait_for(path)
     parent.kill()
     parent.wait()
     assert ended(int(path.read_text()))

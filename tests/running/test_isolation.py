@@ -37,6 +37,13 @@ def ended(pid: int) -> bool:
     return False
 
 
+def wait_for(path: Path) -> None:
+    """Wait until a process has written its number there."""
+    begin = time.monotonic()
+    while not (path.exists() and path.read_text()) and time.monotonic() - begin < 60:
+        time.sleep(0.02)
+
+
 def add(a: Any, b: Any) -> Any:
     return a + b
 
@@ -259,11 +266,36 @@ def test_a_parent_that_is_interrupted_or_killed_leaves_no_child(
         "except KeyboardInterrupt: sys.exit(130)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program])
-    start = time.monotonic()
-    while not (path.exists() and path.read_text()) and time.monotonic() - start < 60:
-        time.sleep(0.02)
+    wait_for(path)
     parent.send_signal(number)
     assert parent.wait(120) == code
+    assert ended(int(path.read_text()))
+
+
+class _SlowToRead:
+    """Takes long to be put together, as a task does that imports much."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return child_of, ("the reading", self.path)
+
+
+def test_a_parent_that_is_killed_while_its_task_is_read_leaves_no_child(tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    program = (
+        f"import sys; sys.path[:] = {sys.path!r}\n"
+        "from functools import partial\n"
+        "from pathlib import Path\n"
+        "from featbench.isolation import run_in_child\n"
+        "from test_isolation import _SlowToRead, add\n"
+        f"run_in_child(partial(add, _SlowToRead(Path({str(path)!r})), 1))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program])
+    wait_for(path)
+    parent.kill()
+    parent.wait()
     assert ended(int(path.read_text()))
 
 
