@@ -111,7 +111,7 @@ def check_layers(network: nn.Module, layers: Sequence[str], where: str) -> None:
         if layer not in (*known, OUTPUT):
             suggestion = nearest(layer, known)
             hint = f"Did you mean {suggestion!r}? " if suggestion else ""
-            raise InputError(f"{where}: no layer {layer!r}. {hint}Layers: {', '.join(known)}.")
+            raise InputError(f"{where}: no layer {layer!r}. {hint}{_listed(known)}")
 
 
 def default_layer(network: nn.Module, where: str) -> str:
@@ -124,10 +124,14 @@ def default_layer(network: nn.Module, where: str) -> str:
     """
     linear = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
     if not linear:
-        known = ", ".join(name for name, _ in network.named_modules() if name)
+        known = [name for name, _ in network.named_modules() if name]
         constraint = "named where a network has no linear layer"
-        raise InputError(must_be(where, "layers", constraint, None, f"Layers: {known}."))
+        raise InputError(must_be(where, "layers", constraint, None, _listed(known)))
     return str(linear[-1])
+
+
+def _listed(layers: Sequence[str]) -> str:
+    return f"Layers: {', '.join(layers)}." if layers else "It is a single layer; '' names what it gives."
 
 
 class Captured:
@@ -229,7 +233,8 @@ def _shapes(
     for layer, output in zip(layers, outputs, strict=True):
         if not isinstance(output, Tensor) or output.ndim not in (2, 4):
             got = Shown(f"{type(output).__name__} {tuple(getattr(output, 'shape', ()))}")
-            raise InputError(must_be(where, f"the output of {layer}", "(n, c, h, w) or (n, c)", got))
+            what = f"the output of {layer or 'the network'}"
+            raise InputError(must_be(where, what, "(n, c, h, w) or (n, c)", got))
         found[layer] = tuple(output.shape[1:])
     return found
 

@@ -178,7 +178,8 @@ class NetworkFeatures(Extractor):
     def _columns(self, shape: tuple[int, ...]) -> list[list[str]]:
         """Return the names of each layer's columns."""
         found = []
-        for layer, (c, *extents) in self._shapes(shape).items():
+        for name, (c, *extents) in self._shapes(shape).items():
+            layer = name or "output"
             told = [f"{layer}, channel {i}" for i in range(c)]
             if self._reduction == "spatial" and extents:
                 rows, cols = (range(extent) for extent in extents)

@@ -241,7 +241,8 @@ class _Training:
         except Exception as error:  # a network of somebody's own may fail in any way
             reason = f"{type(error).__name__}: {first_line(error)}"
             got = Shown(f"{tuple(inputs.shape)}, on which it fails ({reason})")
-            remedy = "Take larger images or more of them: a batch norm needs two values a channel."
+            too_few = "more than 1 value per channel" in reason  # of a batch norm
+            remedy = "Take larger images or more of them." if too_few else ""
             constraint = "one that the network can learn from"
             raise InputError(must_be(self.where, "a batch (n, c, h, w)", constraint, got, remedy)) from error
         if not loss.requires_grad:

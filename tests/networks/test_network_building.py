@@ -218,3 +218,11 @@ def test_weights_become_float32(dtype):
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2)).to(dtype)
     for architecture in (network, lambda channels, classes: network):
         assert build(architecture, 1, 2, 0, "test")[1].weight.dtype == torch.float32
+
+
+def test_messages_about_a_network_of_one_layer_and_of_none_that_is_a_tensor():
+    with pytest.raises(InputError, match=r"got None. It is a single layer; '' names what it gives."):
+        layer_shapes(nn.Conv2d(3, 2, 3), (8, 8, 3), 2, None, "test")
+    assert layer_shapes(nn.Conv2d(3, 2, 3), (8, 8, 3), 2, (OUTPUT,), "test") == {OUTPUT: (2, 6, 6)}
+    with pytest.raises(InputError, match=r"the output of the network must be .* got Tensor \(1, 3, 64\)"):
+        layer_shapes(nn.Flatten(2), (8, 8, 3), 2, (OUTPUT,), "test")
