@@ -149,6 +149,10 @@ def _result(record: Mapping[str, Any] | None) -> str:
     return "failed" if record["status"] in FAILED else "there"
 
 
+def _resident_mb() -> float:
+    return float(psutil.Process().memory_info().rss / 1e6)
+
+
 class _Planner:
     """Looks at the blocks of one split."""
 
@@ -163,7 +167,7 @@ class _Planner:
     ) -> None:
         self._reuse, self._data, self._records, self._cache = reuse, split.data, records, cache
         self._tell, self._warm = tell, warm
-        self._base_mb = psutil.Process().memory_info().rss / 1e6
+        self._base_mb = _resident_mb()
 
     def of_block(self, block: Block) -> Iterator[Planned]:
         """Yield what the cells of a block will cost, its features with the first that is missing."""
@@ -191,7 +195,7 @@ class _Planner:
         if features is None or row is None or memory is None:
             probe, cost = self._of_extractor(cell)
             features, row = features or cost, row or probe.row(cell)
-            memory = memory or self._base_mb + probe.feature_mb
+            memory = memory or max(self._base_mb, _resident_mb() - probe.held_mb) + probe.row_mb(cell)
         there = self._is_kept(cell)
         return Planned(cell, self._data.name, "missing", features if first else None, row, memory, there)
 

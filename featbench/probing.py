@@ -76,12 +76,22 @@ class Probe:
         self._X: FeatureMatrix | None = None
         self._scores: FeatureMatrix | None = None
 
-    @property
-    def feature_mb(self) -> float:
-        """Features of all images, in 10⁶ bytes; known after `features`."""
-        assert self._X is not None
+    def row_mb(self, cell: Cell) -> float:
+        """Return what a row holds of all images at once, in 10⁶ bytes; known after `features`.
+
+        Features, what preprocessing makes of them, and what it makes of them for a fold of selection; classifiers may
+        need more.
+        """
+        X = self._scores if cell.classifier.name == OWN_HEAD else self._X
+        assert X is not None
+        times = 1 + (cell.preprocess != "none") + (cell.selection != "none")
         n = self._copies * len(self._data.train) + len(self._data.test_labels)
-        return float(n * self._X.shape[1] * self._X.itemsize / 1e6)
+        return float(times * n * X.shape[1] * X.itemsize / 1e6)
+
+    @property
+    def held_mb(self) -> float:
+        """What the probe itself holds of features, in 10⁶ bytes."""
+        return sum(X.nbytes for X in (self._X, self._scores) if X is not None) / 1e6
 
     def features(self) -> Cost:
         """Reckon what it takes to fit the extractor and to apply it to all images."""

@@ -130,6 +130,14 @@ def test_a_row_that_wants_scores_of_what_has_none_says_so(probe: Any) -> None:
         made.row(cell(classifier="own_head"))
 
 
+def test_memory_is_that_of_features_as_they_are_and_prepared(probe: Any) -> None:
+    made = probe(Lawful())
+    made.features()
+    assert made.row_mb(cell()) == pytest.approx(3 * 4 * 4 * (N_TRAIN + N_TEST) / 1e6)
+    assert made.row_mb(cell(preprocess="none")) == pytest.approx(2 * 4 * 4 * (N_TRAIN + N_TEST) / 1e6)
+    assert made.held_mb < made.row_mb(cell())
+
+
 def test_words_are_learned_from_a_sample_of_patches() -> None:
     """27 × 27 patches of 6 × 6 an image of 32 × 32."""
     assert BagOfVisualWords().fit_images(10_000, SHAPE) == pytest.approx(400_000 / 729)
