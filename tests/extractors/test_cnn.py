@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from featbench import extractors
-from featbench.archives import pack_tensors
+from featbench.archives import pack_tensors, read_arrays, write_arrays
 from featbench.base import Extractor
 from featbench.base.own_head import OwnHead
 from featbench.config import Document, read_experiment
@@ -177,6 +177,22 @@ def test_it_comes_back_from_a_folder_with_its_scores(coloured, tmp_path, archite
     build(architecture, 3, 3, 1, "test").load_state_dict(found)  # by torch's own names
     begun = quick(architecture=architecture, epochs=0, weights=str(tmp_path / "weights.safetensors"))
     np.testing.assert_array_equal(begun.fit(*coloured).transform(coloured[0]), cnn.transform(coloured[0]))
+
+
+def test_a_folder_with_weights_among_its_arrays_is_read(coloured, tmp_path):
+    """As folders were written before there was a file of weights."""
+    cnn = quick(epochs=0).fit(*coloured)
+    cnn.save(tmp_path)
+    path = tmp_path / "plugin.json"
+    described, arrays = json.loads(path.read_text()), read_arrays(tmp_path / "arrays.npz")
+    for number, (name, values) in enumerate(cnn.weights_.items()):
+        arrays[f"b{number}"] = values
+        described["learned"]["weights_"]["dict"][name] = {"array": f"b{number}"}
+    del described["weights"]
+    path.write_text(json.dumps(described))
+    write_arrays(tmp_path / "arrays.npz", arrays)
+    (tmp_path / "weights.safetensors").unlink()
+    np.testing.assert_array_equal(CNN.load(tmp_path).transform(coloured[0]), cnn.transform(coloured[0]))
 
 
 def test_networks_within_others_keep_their_weights_apart(coloured, tmp_path):
