@@ -128,11 +128,21 @@ def test_charts_draw_answer_to_hover_and_to_choices(browser: Any, tmp_path: Path
     assert figures.count() == 5
     assert page.locator("figure[data-chart] .chart svg").count() == 5
     assert page.locator("[data-chart=d1-cost] [aria-roledescription=point]").count() == 12
-    for name in ("cost", "selection"):
-        page.locator(f"[data-chart=d1-{name}] [aria-roledescription=point]").first.hover()
+    marks = {
+        "cost": "symbol",
+        "selection": "symbol",
+        "confusion": "rect",
+        "per_class": "rect",
+        "agreement": "rect",
+    }
+    for name, mark in marks.items():
+        place = page.locator(f"[data-chart=d1-{name}] .mark-{mark} path").first
+        place.scroll_into_view_if_needed()
+        place.hover(force=True)  # numbers lie over their squares
         page.wait_for_selector("#vg-tooltip-element.visible")
         assert page.locator("#vg-tooltip-element td.value").count() >= 3
         page.mouse.move(0, 0)
+        page.wait_for_selector("#vg-tooltip-element:not(.visible)", state="attached")
     place = page.locator("[data-chart=d1-cost] .chart")
     before = place.inner_html()
     page.locator("[data-chart=d1-cost] select").select_option("latency")

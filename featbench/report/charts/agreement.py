@@ -73,6 +73,7 @@ def _squares(values: Sequence[dict[str, Any]], names: Sequence[str]) -> list[dic
             "encoding": {
                 "x": x,
                 "y": y,
+                "tooltip": tooltip,  # numbers lie over their squares
                 "text": {"field": "s", "format": ".0f"},
                 "color": {"condition": dark, "value": INK},
             },

@@ -87,6 +87,7 @@ def _matrix(line: Line, classes: Sequence[str]) -> dict[str, Any]:
         "encoding": {
             "x": x,
             "y": y,
+            "tooltip": tooltip,  # numbers lie over their squares
             "text": {"field": "n"},
             "color": {"condition": {"test": "datum.s > 0.5", "value": PAPER}, "value": INK},
         },
