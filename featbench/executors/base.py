@@ -145,14 +145,18 @@ class Elsewhere(ABC):
     def _attempts(self, job: Job, future: Any) -> list[Attempt]:
         told = {"executor": self._told()}
         try:
-            return read_answer(future.result(), job.block, told)
+            return read_answer(self._result(future), job.block, told)
         except Exception as error:
             fail = partial(_raise, self._explained(error))
             data = job.split.data
             return [Attempt(cell, attempt(cell, data, fail), 0.0, told) for cell in job.block.cells]
 
+    def _result(self, future: Any) -> Any:
+        """Return what was made of a job."""
+        return future.result()
+
     def _explained(self, error: Exception) -> Exception:
-        """Return what to tell of a job that failed as a whole."""
+        """Return what to tell of a job that failed as a whole; what is no job's failure is raised."""
         return error
 
 

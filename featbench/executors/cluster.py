@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
 from collections import Counter
@@ -44,6 +45,11 @@ class Cluster(Elsewhere):
             raise MissingExtraError("executor: dask", "distributed", "dask") from error
         self.asked = asked
         self.dask: Any = distributed  # not all of it is typed
+        # How a client tells that its scheduler is gone, which it logs with its traceback besides.
+        self.signs = OSError, TimeoutError, futures.CancelledError, distributed.client.ClosedClientError
+        self.lost: FeatbenchError | None = None
+        self.log = logging.getLogger("distributed.client")
+        self.level = self.log.level
         self.here = made_by()
         self.asked_already: dict[str, list[str]] = {}
         try:
@@ -51,11 +57,13 @@ class Cluster(Elsewhere):
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             remedy = "Start one with 'dask scheduler' and give its address."
             raise ConfigError(f"{asked.address}: no scheduler answers ({error}). {remedy}") from error
+        self.log.setLevel(logging.CRITICAL)
         self.usable: set[str] = set()
         self.sent: dict[Any, tuple[set[str], Callable[..., Any], tuple[Any, ...]]] = {}
 
     def __exit__(self, *_: object) -> None:
         self.client.close()
+        self.log.setLevel(self.level)
 
     def _places(self) -> int:
         """Return the number of usable workers, waiting for the first one.
@@ -84,17 +92,18 @@ class Cluster(Elsewhere):
             there = set(self.client.nthreads())
             new = sorted(there - set(self.asked_already))
             answers = self.client.run(made_by, workers=new, on_error="return") if new else {}
-        except (OSError, TimeoutError) as error:
-            raise self._gone(error) from error
+        except self.signs as error:
+            raise self._gone() from error
         for address, answer in answers.items():
             self._take_down(address, answer)
         self.usable = {address for address in there if self.asked_already.get(address) == []}
 
-    def _gone(self, error: Exception) -> FeatbenchError:
-        return FeatbenchError(
-            f"{self.asked.address}: the scheduler is gone ({type(error).__name__}: {error}). What is finished is kept; "
-            "the same command goes on from there."
+    def _gone(self) -> FeatbenchError:
+        self.lost = FeatbenchError(
+            f"{self.asked.address}: the scheduler is gone. What is finished is kept; start a scheduler and workers, "
+            "and the same command goes on from there."
         )
+        return self.lost
 
     def _take_down(self, address: str, answer: Any) -> None:
         """Note what differs on a worker, and say so."""
@@ -129,7 +138,10 @@ class Cluster(Elsewhere):
         key = f"featbench-{uuid4().hex}"
         # No other workers: one that has not been asked might differ.
         workers = sorted(self.usable)
-        future = self.client.submit(function, *arguments, key=key, pure=False, workers=workers)
+        try:
+            future = self.client.submit(function, *arguments, key=key, pure=False, workers=workers)
+        except self.signs as error:
+            raise self._gone() from error
         self.sent[future] = set(workers), function, arguments
         return future
 
@@ -139,14 +151,14 @@ class Cluster(Elsewhere):
             try:
                 with self.client.as_current():
                     done = self.dask.wait(list(flying), timeout=_LOOK_S, return_when="FIRST_COMPLETED").done
-            except futures.CancelledError as error:
-                raise self._gone(error) from error
             except TimeoutError:
                 self._places()
                 for future in [future for future in flying if not self.sent[future][0] & self.usable]:
                     _, function, arguments = self.sent.pop(future)
                     future.cancel()
                     flying[self._send(function, *arguments)] = flying.pop(future)
+            except self.signs as error:
+                raise self._gone() from error
             else:
                 for future in done:
                     self.sent.pop(future)
@@ -169,6 +181,8 @@ class Cluster(Elsewhere):
                 return job.features()
 
         for done in do_block(job.block, data, features, self.tell, self.deadline):
+            if self.lost is not None:
+                raise self.lost  # which is not the row's failure
             yield replace(done, told=told)
 
     def _parts(
@@ -188,9 +202,28 @@ class Cluster(Elsewhere):
             if not flying:
                 return
             for future in list(self._wait(flying)):
-                yield flying.pop(future), future.result()
+                yield flying.pop(future), self._result(future)
+
+    def _result(self, future: Any) -> Any:
+        """Return what a worker made.
+
+        Raises
+        ------
+        FeatbenchError
+            The scheduler is gone, and with it the way to the worker.
+        Exception
+            Raised there.
+        """
+        try:
+            return future.result()
+        except self.signs as error:
+            if future.status == "error":  # a worker's own
+                raise
+            raise self._gone() from error
 
     def _explained(self, error: Exception) -> Exception:
+        if error is self.lost:
+            raise error  # which is not the rows' failure
         if isinstance(error, self.dask.KilledWorker):
             return FeatbenchError(f"the workers that began it were lost, one after another: {error}")
         return error

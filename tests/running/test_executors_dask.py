@@ -20,7 +20,7 @@ import pytest
 from test_executors import GRID, grid, same
 
 from featbench.cache import Cache
-from featbench.errors import ConfigError
+from featbench.errors import ConfigError, FeatbenchError
 from featbench.runner import run
 from featbench.store import Store
 
@@ -180,6 +180,39 @@ def test_no_scheduler_is_said(tmp_path: Path) -> None:
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
     with pytest.raises(ConfigError, match="no scheduler answers"):
         run(grid(executor={"name": "dask", "address": address, "wait_s": 1.0}), output=tmp_path)
+
+
+@pytest.mark.parametrize("spread", [100_000, 1000])
+def test_a_scheduler_that_is_lost_ends_the_run_and_the_next_goes_on(
+    repository: Path, serial: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], spread: int
+) -> None:
+    """Nothing that was under way is a failure, and what is said is one line."""
+    lost = Cluster(repository, tmp_path)
+    try:
+        lost.start("dask worker")
+        lost.wait_for(1)
+        watcher = threading.Thread(target=kill_at, args=(lost, tmp_path / "run" / "cells", 2))
+        watcher.start()
+        with pytest.raises(FeatbenchError, match="the scheduler is gone. What is finished is kept; start a"):
+            run(grid(executor=lost.asked(wait_s=10.0, spread=spread)), output=tmp_path / "run", cache=False)
+        watcher.join()
+    finally:
+        lost.stop()
+    assert capfd.readouterr().err == ""
+    store = Store(tmp_path / "run")
+    there = [store.read_cell(cell_id) for cell_id in store.cell_ids()]
+    assert {record["status"] for record in there if record} == {"ok"}
+    again = run(grid(), output=tmp_path / "run")
+    assert again.n_reused == len(there) < len(again.records)
+    same(serial, again)
+
+
+def kill_at(cluster: Cluster, cells: Path, n: int) -> None:
+    """Kill the scheduler once so many rows are written."""
+    until = time.monotonic() + 60
+    while len(list(cells.glob("*.json"))) < n and time.monotonic() < until:
+        time.sleep(0.02)
+    cluster.kill(cluster.processes[0])
 
 
 LARGE: dict[str, Any] = {
