@@ -104,6 +104,7 @@ def grow(
     limit_s: float,
     work: Callable[[int], float] = float,
     clock: Callable[[], float] = time.perf_counter,
+    fixed_s: float = 0.0,
 ) -> dict[str, Growth]:
     """Run stages one after another on ever larger samples, as long as the next will not take too long.
 
@@ -119,6 +120,9 @@ def grow(
         Takes a number of images to what seconds grow with.
     clock : callable, optional
         Seconds.
+    fixed_s : float, optional
+        A first sample that takes longer than `limit_s`, and no longer than this, may take so long whatever its size, as
+        searches do: a second one, of twice the images, tells.
 
     Returns
     -------
@@ -136,7 +140,7 @@ def grow(
         sizes.append(size)
         for name, stage in stages.items():
             samples[name].append((work(size), _shortest(stage, size, clock)))
-        size = _next(sizes, most, limit_s, told)
+        size = _next(sizes, most, (limit_s, fixed_s), told)
     return {name: growth(measured) for name, measured in samples.items()}
 
 
@@ -150,14 +154,18 @@ def _shortest(stage: Callable[[int], object], size: int, clock: Callable[[], flo
     return min(spent)
 
 
-def _next(sizes: Sequence[int], most: int, limit_s: float, told: Callable[[int], float]) -> int | None:
+def _next(
+    sizes: Sequence[int], most: int, limits: tuple[float, float], told: Callable[[int], float]
+) -> int | None:
     """Return the next size that can be afforded, or None."""
-    size = sizes[-1]
+    size, (limit_s, fixed_s) = sizes[-1], limits
     if size >= most:
         return None
     # What is short tells little of what is next, and a first sample has parts that are the same for all sizes.
     if told(size) <= limit_s * (_SAFE if len(sizes) > 1 else 1):
         return min(most, _FACTORS[0] * size)
+    if len(sizes) == 1 and told(size) <= fixed_s:
+        return min(most, _FACTORS[-1] * size)
     larger = (min(most, factor * size) for factor in _FACTORS)
     return next((n for n in larger if told(n) <= limit_s), None)
 

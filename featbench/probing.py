@@ -31,6 +31,9 @@ _WARMUP = 32  # images, as a run has it
 _FIRST, _FIRST_ROWS = 100, 200  # images of the first samples; more rows where folds of many classes need them
 # Seconds of one sample, each of which is of twice the images of the one before or more.
 _FEATURES_S, _ROW_S = 0.8, 1.0
+_FIXED_S = (
+    5.0  # of a row's first sample: linear models of fewer rows than columns take as long as of many rows
+)
 _ROOM = 256 << 20  # bytes of features that a probe may hold
 
 
@@ -133,7 +136,7 @@ class Probe:
         if cell.classifier.name not in self._warm:
             self._quiet(stages.named(), stages.least, stages.least, 0.0)
             self._warm.add(cell.classifier.name)
-        by = self._quiet(stages.named(), stages.least, len(X), _ROW_S)
+        by = self._quiet(stages.named(), stages.least, len(X), _ROW_S, fixed_s=_FIXED_S)
         n_train, n_test = self._copies * len(self._data.train), len(self._data.test_labels)
         seconds = by["search"].at(n_train)
         if cell.strategy is not None and cell.strategy.seconds:
@@ -170,10 +173,11 @@ class Probe:
         most: int,
         limit_s: float,
         work: Callable[[int], float] = float,
+        fixed_s: float = 0.0,
     ) -> dict[str, Growth]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that few images are few is no news
-            return grow(stages, first, most, limit_s, work, self._clock)
+            return grow(stages, first, most, limit_s, work, self._clock, fixed_s)
 
 
 class _Stages:

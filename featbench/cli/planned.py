@@ -38,7 +38,7 @@ def print_planned(rows: Sequence[Planned], load: Share | None = None) -> None:
             "result": row.result,
             "features": "cached" if row.kept else "",
             "features s": figure(None if row.features is None else row.features.seconds),
-            "classifier s": figure(None if row.row is None else row.row.seconds),
+            "classifier s": figure(row.row.seconds if row.row and row.row.seconds else None),
             "MB": figure(row.megabytes),
             "reckoned from": row.note or _source(row),
         }
@@ -74,7 +74,8 @@ def _print_total(rows: Sequence[Planned]) -> None:
     unknown = [row for row in missing if row.row is None]
     told = " for how long is not known"
     if any(row.seconds for row in missing):
-        told = f" about {spoken(sum(row.seconds for row in missing))}"
+        seconds = sum(row.seconds for row in missing)
+        told = f" about {spoken(seconds)}" if seconds >= 1 else " under a second"
         if unknown:
             told += f", not counting {counted(len(unknown), 'row')} without a figure"
     notice(

@@ -45,7 +45,7 @@ def test_a_quick_look_a_plan_and_a_part_of_a_grid(home: Path, capsys: pytest.Cap
     rows = [line.split("\t") for line in out.splitlines()]
     assert rows[0][:2] == ["row", "result"]
     assert [row[1] for row in rows[1:]] == ["there"] * 3 + ["missing"] * 3
-    assert "3 rows are in the folder already, 3 would be run: about" in err
+    assert "3 rows are in the folder already, 3 would be run: " in err
 
     assert _code(["run", "grid.yaml", "--dry-run", "--filter", "extractor=raw"], False) == 0
     out, err = capsys.readouterr()

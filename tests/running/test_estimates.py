@@ -89,6 +89,14 @@ def test_a_long_first_sample_is_the_only_one() -> None:
     assert grown.at(1000) == pytest.approx(100)
 
 
+def test_a_first_sample_that_is_long_whatever_its_size_is_not_scaled() -> None:
+    clock, calls = Clock(), list[int]()
+    stage = timed(clock, calls, lambda n: 3.0 + 1e-3 * n)
+    grown = grow({"stage": stage}, 200, 5000, 1.0, clock=clock, fixed_s=5.0)["stage"]
+    assert calls == [200, 400]
+    assert grown.at(5000) == pytest.approx(8.0)
+
+
 def test_a_short_sample_counts_by_the_least_of_three() -> None:
     clock, spent = Clock(), iter([0.02, 0.001, 0.004])
     grown = grow({"stage": timed(clock, [], lambda _: next(spent))}, 200, 200, 1.0, clock=clock)["stage"]
