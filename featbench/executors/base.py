@@ -6,11 +6,12 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, NoReturn, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from featbench.answers import read_answer
-from featbench.blocks import Attempt, Block, Split, attempt, do_block
+from featbench.blocks import Attempt, Block, Split, do_block
+from featbench.evaluation import Evaluated, identity
+from featbench.isolation import Failure
 from featbench.jobs import describe_job
 from featbench.stages import Features
 
@@ -147,18 +148,16 @@ class Elsewhere(ABC):
         try:
             return read_answer(self._result(future), job.block, told)
         except Exception as error:
-            fail = partial(_raise, self._explained(error))
-            data = job.split.data
-            return [Attempt(cell, attempt(cell, data, fail), 0.0, told) for cell in job.block.cells]
+            why, data = self._failure(error).to_json(), job.split.data
+            failed = (Evaluated({**identity(cell, data), **why}, {}) for cell in job.block.cells)
+            return [
+                Attempt(cell, record, 0.0, told) for cell, record in zip(job.block.cells, failed, strict=True)
+            ]
 
     def _result(self, future: Any) -> Any:
         """Return what was made of a job."""
         return future.result()
 
-    def _explained(self, error: Exception) -> Exception:
+    def _failure(self, error: Exception) -> Failure:
         """Return what to tell of a job that failed as a whole; what is no job's failure is raised."""
-        return error
-
-
-def _raise(error: Exception) -> NoReturn:
-    raise error
+        return Failure.of(error)

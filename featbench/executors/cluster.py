@@ -22,6 +22,7 @@ from featbench.errors import ConfigError, FeatbenchError, MissingExtraError
 from featbench.executors.base import Elsewhere, Job
 from featbench.executors.chunks import Chunk, describe_chunks, do_chunk, pack
 from featbench.images import ImageBatch
+from featbench.isolation import Failure
 from featbench.jobs import differences, do_job, made_by
 from featbench.sealed import SealedDataset
 from featbench.spill import Parts, made_elsewhere
@@ -221,9 +222,9 @@ class Cluster(Elsewhere):
                 raise
             raise self._gone() from error
 
-    def _explained(self, error: Exception) -> Exception:
+    def _failure(self, error: Exception) -> Failure:
         if error is self.lost:
             raise error  # which is not the rows' failure
         if isinstance(error, self.dask.KilledWorker):
-            return FeatbenchError(f"the workers that began it were lost, one after another: {error}")
-        return error
+            error = FeatbenchError(f"the workers that began it were lost, one after another: {error}")
+        return super()._failure(error)

@@ -10,8 +10,8 @@ from concurrent import futures
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from featbench.errors import FeatbenchError
 from featbench.executors.base import AnyJob, Elsewhere, Job
+from featbench.isolation import Failure
 from featbench.jobs import do_job
 
 __all__ = ["Processes"]
@@ -40,7 +40,12 @@ class Processes(Elsewhere):
         return {"name": "processes", "at_once": self.n}
 
     def _submit(self, text: str) -> Any:
-        return self.pool.submit(do_job, text)
+        try:
+            return self.pool.submit(do_job, text)
+        except BrokenProcessPool as error:  # another job's process died since it was looked at: lost with it
+            lost = futures.Future[bytes]()
+            lost.set_exception(error)
+            return lost
 
     def _wait(self, flying: dict[Any, AnyJob]) -> Iterable[Any]:
         done = futures.wait(flying, return_when=futures.FIRST_COMPLETED).done
@@ -65,11 +70,11 @@ class Processes(Elsewhere):
         finally:
             pool.shutdown(wait=True, kill_workers=True)
 
-    def _explained(self, error: Exception) -> Exception:
+    def _failure(self, error: Exception) -> Failure:
         if isinstance(error, BrokenProcessPool):
             told = " ".join(str(error).split())
-            return FeatbenchError(f"the process that made it was lost, the second time alone: {told}")
-        return error
+            return Failure("killed", f"the process that made it was lost, the second time alone: {told}", "")
+        return super()._failure(error)
 
 
 def _pool(n: int) -> Any:

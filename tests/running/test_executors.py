@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +27,7 @@ from featbench.blocks import plan
 from featbench.config import Document, read_experiment
 from featbench.errors import DataError, InputError
 from featbench.executors.base import Elsewhere
+from featbench.executors.processes import Processes
 from featbench.jobs import describe_job, differences, do_job, made_by, sealed_data
 from featbench.report import summarize_run
 from featbench.report.table import footnotes
@@ -154,6 +156,7 @@ def test_a_block_that_kills_its_process_is_failed_rows_and_the_rest_goes_on(
     }  # fmt: skip
     assert "was lost, the second time alone" in told[0, "raw"]["reason"]
     assert "SIGKILL" in told[0, "raw"]["reason"]
+    assert told[0, "raw"]["failure"] == "killed", "it stands, as that of a process of its own does"
     assert len(Store(tmp_path).openings()) == 4, "what was lost was never judged"
 
 
@@ -241,6 +244,13 @@ def test_what_is_under_way_is_finished_where_the_next_images_cannot_be_read() ->
     assert next(done)[0] is asked[0]
     with pytest.raises(DataError, match="cannot be read"):
         next(done)
+
+
+def test_a_job_that_is_sent_where_a_process_has_just_died_is_lost_with_it() -> None:
+    """It is done again as the others are, and does not end the run."""
+    with Processes(1, lambda _: None, float("inf"), cache=False) as executor:
+        assert executor.pool.submit(os._exit, 1).exception(60) is not None
+        assert isinstance(executor._submit("a job").exception(60), BrokenProcessPool)
 
 
 def test_processes_end_with_a_run_that_is_killed(tmp_path: Path) -> None:
