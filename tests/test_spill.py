@@ -107,6 +107,7 @@ def test_a_run_beyond_memory_gives_the_same_results(tmp_path: Path, monkeypatch:
 
     plan = {
         "dataset": "digits",
+        "evidence": False,
         "extractors": [{"name": "hog", "cell": 4, "block": 1}],
         "classifier": {"name": "knn", "search": {"n_neighbors": [1, 3]}},
         "selection": {"folds": 2},

@@ -64,6 +64,7 @@ def rows(extractors, tmp_path, progress=None):
     return run(read_experiment(Document("test", data), "test"), output=tmp_path, progress=progress).records
 
 
+@pytest.mark.long
 def test_features_and_end_to_end_stand_side_by_side(tmp_path):
     network = {"name": "cnn", "epochs": 2, "flip": "none", "crop": 0}
     heard = Heard()

@@ -210,6 +210,7 @@ def pictures(root: Path, names: list[str], rng: np.random.Generator, n: int = 12
             Image.fromarray(pixels).save(root / name / f"{i}.png")
 
 
+@pytest.mark.long
 def test_try_answers_for_any_folder(tmp_path: Path, rng: np.random.Generator) -> None:
     pictures(tmp_path / "pics", ["dark", "<script>alert(1)", "[red]"], rng)
     done = featbench("try", "pics", "--budget", "12s", cwd=tmp_path)

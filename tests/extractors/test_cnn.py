@@ -400,6 +400,7 @@ class RandomLabels(DatasetLoader):
         )
 
 
+@pytest.mark.long
 def test_random_labels_through_a_network_give_chance(tmp_path, monkeypatch):
     monkeypatch.setitem(DATASETS._own, "noise", f"{__name__}:RandomLabels")
     monkeypatch.setitem(DATASETS._classes, "noise", RandomLabels)

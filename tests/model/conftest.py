@@ -12,6 +12,7 @@ from featbench.model import export
 
 DIGITS = """\
 dataset: digits
+evidence: false
 extractor: {name: hog, cell: 4}
 classifiers:
 - {name: softmax, search: {reg: [0.01, 0.1]}}

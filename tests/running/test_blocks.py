@@ -20,6 +20,7 @@ pytestmark = pytest.mark.long
 
 TWO: dict[str, Any] = {
     "dataset": "digits",
+    "evidence": False,
     "extractors": ["raw", {"name": "hog", "cell": 4, "block": 1}],
     "classifiers": [{"name": "knn", "n_neighbors": 1}, {"name": "softmax", "reg": 0.01}],
     "selection": {"folds": 2},

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.long
 
 GRID: dict[str, Any] = {
     "dataset": "digits",
+    "evidence": False,
     "extractors": ["raw", {"name": "hog", "cell": 4, "block": 1}],
     "classifiers": [{"name": "knn", "search": {"n_neighbors": [1, 3]}}, {"name": "softmax", "reg": 0.1}],
     "selection": {"folds": 3},

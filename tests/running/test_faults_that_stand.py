@@ -18,6 +18,7 @@ pytestmark = pytest.mark.long
 
 THREE: dict[str, Any] = {
     "dataset": "digits",
+    "evidence": False,
     "extractor": "raw",
     "classifiers": [
         {"name": "knn", "n_neighbors": 1},

@@ -19,6 +19,7 @@ from featbench.store import Store
 
 DIGITS: dict[str, Any] = {
     "dataset": "digits",
+    "evidence": False,
     "extractors": ["raw", {"name": "hog", "cell": 4, "block": 1}],
     "preprocess": "standardize",
     "classifiers": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from featbench.extractors import BagOfVisualWords
 from featbench.runner import run
@@ -22,6 +23,7 @@ timing: {repeats: 1}
 """
 
 
+@pytest.mark.long
 def test_a_run_names_rows_learns_words_and_notices_other_saved_words(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 17, (30, 8, 8)).astype(np.uint8)
     folder = tmp_path / "bag"
