@@ -190,10 +190,14 @@ def _started(
     environment: dict[str, Any],
 ) -> dict[str, Any]:
     # The program's name alone: where it is installed is nobody's business.
-    command = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    program = Path(sys.argv[0])
+    # `python -m featbench` is told by the file that it runs.
+    called = "python -m featbench" if program.match("featbench/__main__.py") else program.name
     return {
         "name": experiment.name,
-        "command": shlex.join(command) if command[0].startswith("featbench") else None,
+        "command": f"{called} {shlex.join(sys.argv[1:])}"
+        if called.startswith(("featbench", "python -m"))
+        else None,
         "version": featbench.__version__,
         "cells": [cell.cell_id for cell in cells],
         "filters": list(filters),

@@ -68,10 +68,12 @@ def told_price(dataset: DatasetSummary) -> list[str]:
     assert other.versus is not None
     times, gain = seconds / cost, -100 * other.versus.difference
     if other.versus.tie:
-        return [f"{other.label} takes {times:,.0f} times less training than it."]
+        return [f"{other.label} takes {times:,.0f} times less training than the recommended row."]
     if gain <= 0:
         return []
-    return [f"It gains {gain:.1f} points over {other.label}, at {times:,.0f} times the training."]
+    return [
+        f"The recommended row gains {gain:.1f} points over {other.label}, at {times:,.0f} times its training."
+    ]
 
 
 def _named(lines: Sequence[Line]) -> str:

@@ -15,7 +15,7 @@ from featbench.types import AnyArray
 
 __all__ = ["Row", "Seen", "seen_of"]
 
-_ROWS = 24  # whose evidence a page shows; more would be long before anyone has chosen them
+_ROWS = 100  # whose evidence a page shows: some 10 kB each, images apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +66,12 @@ class Seen:
 
     @property
     def with_evidence(self) -> list[Row]:
-        """The rows that have kept evidence."""
-        return [row for row in self.rows if row.arrays]
+        """The rows that have kept evidence: the first of each extractor, then the others."""
+        firsts: dict[str, Row] = {}
+        rows = [row for row in self.rows if row.arrays]
+        for row in rows:
+            firsts.setdefault(row.extractor, row)
+        return [*firsts.values(), *(row for row in rows if firsts[row.extractor] is not row)]
 
 
 def seen_of(dataset: DatasetSummary, store: Store, *, images: bool = True) -> Seen:

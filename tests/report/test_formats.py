@@ -185,7 +185,7 @@ PLAIN = " ".join(sign for sign in map(chr, (*range(0x20, 0x7F), *range(0xA1, 0x1
 )
 def test_pdflatex_takes_every_table(tmp_path: Path) -> None:
     runs = [run(tmp_path, f"r{i}", *AWKWARD, dataset=f"a_set 50%&#\\ {i}") for i in range(3)]
-    report = Path(__file__).parents[2] / "reports" / "cifar10"
+    report = Path(__file__).parents[2] / "reports" / "cifar10-whole"
     texts = [as_text(runs, "latex"), as_text([summarize_run(Store(report))], "latex")]
     texts += [latex_text(PLAIN), *(f"x{latex_text(sign)}x\n\n" for sign in "★≈→−±×·†≥≤χ²…–—‘’‚“”„•‰‹›€™")]
     (tmp_path / "all.tex").write_text(DOCUMENT % "\n".join(texts), encoding="utf-8")

@@ -7,13 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
-from looked import coloured, looked
+from looked import CLASSES, SAID, TRUTH, coloured, looked
 
 from featbench.report import as_html, summarize_run
 from featbench.report.charts import Chart, charts_of
 from featbench.report.embedded import Images
+from featbench.report.failures import Judged
 from featbench.report.galleries import Gallery, galleries_of
-from featbench.report.seen import Seen, seen_of
+from featbench.report.seen import Row, Seen, seen_of
 from featbench.store import Store
 from featbench.thumbnails import encoded
 
@@ -119,6 +120,20 @@ def test_calibration_is_of_probabilities_alone(tmp_path: Path) -> None:
         (88, 100, 1),
         (95, 0, 1),
     ]
+
+
+def test_the_first_row_of_each_extractor_is_shown_before_others() -> None:
+    rows = [
+        Row(
+            f"{extractor} {place}",
+            extractor,
+            Judged({}, SAID["raw → svm"], TRUTH, None, None),
+            {"pca": TRUTH},
+        )
+        for place, extractor in enumerate("aabacb")
+    ]
+    seen = Seen(tuple(rows), {}, tuple(CLASSES), images=True)
+    assert [row.name for row in seen.with_evidence] == ["a 0", "b 2", "c 4", "a 1", "a 3", "b 5"]
 
 
 def test_without_images_only_what_shows_none(tmp_path: Path) -> None:

@@ -104,10 +104,12 @@ def test_what_the_recommended_row_gains_and_at_what_price(tmp_path: Path) -> Non
         trained(cell("lbp → svm", 0.6, val_accuracy=0.7), 30.0),
     ]
     gains = dataset_of(tmp_path / "1", costly, *rows)
-    assert told_price(gains) == ["It gains 30.0 points over raw → svm, at 30 times the training."]
+    assert told_price(gains) == [
+        "The recommended row gains 30.0 points over raw → svm, at 30 times its training."
+    ]
     assert verdict(gains).endswith(told_price(gains)[0])
     tied = dataset_of(tmp_path / "2", costly, trained(cell("raw → svm", 0.79, val_accuracy=0.7), 2.0))
-    assert told_price(tied) == ["raw → svm takes 30 times less training than it."]
+    assert told_price(tied) == ["raw → svm takes 30 times less training than the recommended row."]
     better = dataset_of(tmp_path / "3", costly, trained(cell("raw → svm", 0.95, val_accuracy=0.7), 2.0))
     assert told_price(better) == []
     assert told_price(dataset_of(tmp_path / "4", costly, rows[2])) == []

@@ -120,7 +120,7 @@ def _spec(values: Sequence[Mapping[str, Any]], unit: str, what: str) -> dict[str
     y = {
         "field": "accuracy",
         "type": "quantitative",
-        "scale": {"zero": False, "padding": 16},
+        "scale": {"zero": False, "nice": False, "padding": 16},
         "axis": {"title": what},
     }
     colour = {
