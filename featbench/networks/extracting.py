@@ -263,11 +263,13 @@ class NetworkFeatures(Extractor):
 
         readers = self._readers(images.shape[3] if images.ndim == 4 else 1)
         key = (layers, reduction, average_flips, self._precision)
-        if key not in readers.by_layers:
-            readers.by_layers[key] = LayerReader(
-                readers.network, layers, reduction, (self.mean_, self.std_), readers.place, average_flips,
-                self._precision, readers.lock, type(self).__name__,
-            )  # fmt: skip
+        # A reader lays hands on the network while another caller may be reading it.
+        with readers.lock:
+            if key not in readers.by_layers:
+                readers.by_layers[key] = LayerReader(
+                    readers.network, layers, reduction, (self.mean_, self.std_), readers.place, average_flips,
+                    self._precision, readers.lock, type(self).__name__,
+                )  # fmt: skip
         return readers.by_layers[key].rows(_with_channels(images), n_columns)
 
     def _readers(self, channels: int) -> _Readers:

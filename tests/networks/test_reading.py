@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from featbench.errors import FeatbenchError
+from featbench.extractors import RandomCNN
 from featbench.networks.building import OUTPUT
 from featbench.networks.reading import REDUCTIONS, LayerReader, gram
 
@@ -101,3 +102,18 @@ def test_one_image_that_does_not_fit_is_refused(network, images):
     network.register_forward_pre_hook(never)
     with pytest.raises(FeatbenchError, match="CNN: one image does not fit into the memory of cpu"):
         reader(network, [OUTPUT], "mean", MOMENTS).rows(images[:3], 2)
+
+
+def test_a_reader_is_made_while_nobody_reads(monkeypatch):
+    """It moves the weights and listens to layers, which would show in what another caller reads."""
+    made = []
+
+    class Watched(LayerReader):
+        def __init__(self, *given):
+            (lock,) = [value for value in given if hasattr(value, "locked")]
+            made.append(lock.locked())
+            super().__init__(*given)
+
+    monkeypatch.setattr("featbench.networks.reading.LayerReader", Watched)
+    RandomCNN().fit(np.zeros((4, 16, 16, 3), np.uint8)).transform(np.zeros((2, 16, 16, 3), np.uint8))
+    assert made == [True]
