@@ -16,7 +16,8 @@ from featbench.config import Cell, Folds, Holdout, Selection
 from featbench.config.rows import OWN_HEAD
 from featbench.config.space import middle
 from featbench.datasets.training_sizes import nested_rows
-from featbench.estimates import Cost, Growth, features_cost, grow, repeated
+from featbench.estimates import Cost, features_cost, repeated
+from featbench.growth import Growth, grow
 from featbench.heads import Skipped, headless
 from featbench.images import augmented, image_shape, take
 from featbench.preprocessing import make_preprocess
@@ -31,9 +32,7 @@ _WARMUP = 32  # images, as a run has it
 _FIRST, _FIRST_ROWS = 100, 200  # images of the first samples; more rows where folds of many classes need them
 # Seconds of one sample, each of which is of twice the images of the one before or more.
 _FEATURES_S, _ROW_S = 0.8, 1.0
-_FIXED_S = (
-    5.0  # of a row's first sample: linear models of fewer rows than columns take as long as of many rows
-)
+_FIXED_S = 5.0  # of a row's first sample: linear models of fewer rows than columns take as long as of many
 _ROOM = 256 << 20  # bytes of features that a probe may hold
 
 

@@ -19,7 +19,7 @@ LAYERS = {
     "datasets": 2, "extractors": 2, "maps": 2, "words": 2, "networks": 2, "classifiers": 2, "preprocessing": 2, "testing": 2,
     "config": 3, "trials": 3, "search": 3, "selection": 3, "report": 3, "records": 3,
     "stages": 4, "heads": 4, "evaluation": 4, "pipeline": 4, "pace": 4, "evidence": 4, "blocks": 4, "jobs": 4, "answers": 4, "executors": 4, "isolation": 4, "voting": 4, "members": 4, "polls": 4, "learned": 4, "keys": 4, "progress": 4, "runner": 4, "walk": 4, "reuse": 4, "rerun": 4,
-    "extraction": 4, "sanity": 4, "model": 4, "feature_cache": 4, "feature_key": 4, "estimates": 4, "probing": 4, "dry_run": 4, "quick": 4,
+    "extraction": 4, "sanity": 4, "model": 4, "feature_cache": 4, "feature_key": 4, "estimates": 4, "growth": 4, "probing": 4, "dry_run": 4, "quick": 4,
     "cli": 5, "__main__": 5,
 }  # fmt: skip
 

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from featbench.images import ImageBatch, chunks, take
-from featbench.report.failures import Judged, judged_rows, missed_by_all, mistakes
+from featbench.report.failures import MISSED, MISTAKES, Judged, judged_rows, missed_by_all, mistakes
 from featbench.sealed import SealedDataset
 from featbench.store import Store
 from featbench.thumbnails import Thumbnails, encoded, read_thumbnails, thumbnail_file, write_thumbnails
-from featbench.types import AnyArray
 
 __all__ = ["MOST", "keep_thumbnails", "wanted_thumbnails"]
 
 MOST = 600
 """Thumbnails of a split: about 0.8 MB at 64 × 64, 0.4 MB at 32 × 32."""
 
-MISTAKES = 8  # of each row, the most confident
-MISSED = 24  # images that every row misses
 RIGHT = 12  # images that most rows get right, for comparison
 _AT_ONCE = 64  # images that are decoded at once
 
@@ -54,26 +51,25 @@ def _keep(store: Store, data: SealedDataset, cell_ids: Sequence[str]) -> None:
     if not done or data.test_labels.closed:
         return
     path = thumbnail_file(store.root, done[0])
-    wanted = wanted_thumbnails(judged_rows(store, done), [store.read_evidence(record) for record in done])
+    wanted = wanted_thumbnails(judged_rows(store, done))
     there = read_thumbnails(path)
     if not set(wanted) <= set(there):
         write_thumbnails(path, _made(data, wanted, there))
 
 
-def wanted_thumbnails(rows: Sequence[Judged], evidence: Sequence[Mapping[str, AnyArray]]) -> list[_Key]:
+def wanted_thumbnails(rows: Sequence[Judged]) -> list[_Key]:
     """Return part and row of the images to keep, the most wanted first, `MOST` of them at the most.
 
     Parameters
     ----------
     rows : sequence of Judged
         Of one split.
-    evidence : sequence of mapping
-        The arrays of the same rows, or fewer.
 
     Returns
     -------
     list of (str, int)
     """
+    evidence = [row.evidence for row in rows]
     right = np.sum([row.right for row in rows], axis=0) if rows else np.empty(0)
     best = np.argsort(-right, kind="stable")[:RIGHT]
     orders: list[Iterable[_Key]] = [

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from featbench.store import Store
-from featbench.types import Float64Array, Indices, Labels
+from featbench.types import AnyArray, Float64Array, Indices, Labels
 
 __all__ = [
+    "MISSED",
+    "MISTAKES",
     "Bin",
     "Judged",
     "agreement",
@@ -21,6 +23,12 @@ __all__ = [
     "mistakes",
     "reliability",
 ]
+
+MISTAKES = 8
+"""The most confident of each row whose images are kept and shown."""
+
+MISSED = 24
+"""Images that every row misses, of which as many are kept and shown."""
 
 BINS = 10
 """Of a reliability curve, each as wide as the others."""
@@ -38,6 +46,8 @@ class Judged:
         Of the predictions; None where the classifier has no scores, or nothing was kept.
     kind : {"probability", "margin"} or None
         What `confidence` is, as the classifier gives it, not calibrated. Margins only rank.
+    evidence : mapping of str to ndarray
+        All that was kept; empty where nothing was.
     """
 
     record: Mapping[str, Any]
@@ -45,6 +55,7 @@ class Judged:
     truth: Labels
     confidence: Any
     kind: str | None
+    evidence: Mapping[str, AnyArray] = field(default_factory=dict)
 
     @property
     def right(self) -> Any:
@@ -95,9 +106,10 @@ def judged_rows(store: Store, records: Sequence[Mapping[str, Any]]) -> list[Judg
         arrays = store.read_arrays(record)
         if "predictions" not in arrays or "truth" not in arrays:
             continue
-        kind = (record.get("evidence") or {}).get("confidence")
-        sure = store.read_evidence(record).get("confidence") if kind else None
-        rows.append(Judged(record, arrays["predictions"], arrays["truth"], sure, kind))
+        told = record.get("evidence") or {}
+        evidence = store.read_evidence(record) if told else {}
+        sure, kind = evidence.get("confidence"), told.get("confidence")
+        rows.append(Judged(record, arrays["predictions"], arrays["truth"], sure, kind, evidence))
     return rows
 
 

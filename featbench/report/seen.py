@@ -103,7 +103,7 @@ def seen_of(dataset: DatasetSummary, store: Store, *, images: bool = True) -> Se
     here = [row for row in judged if _split(row.record) == _split(judged[0].record)]
     rows = []
     for place, row in enumerate(here):
-        arrays = store.read_evidence(row.record) if place < _ROWS and row.record.get("evidence") else {}
+        arrays = row.evidence if place < _ROWS else {}
         extractor = str(row.record.get("extractor") or row.record["label"])
         rows.append(Row(named[str(row.record["cell_id"])], extractor, row, arrays))
     found = read_thumbnails(thumbnail_file(store.root, here[0].record)) if images and here else {}

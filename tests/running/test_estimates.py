@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from featbench.config import Cell, Document, read_experiment
-from featbench.estimates import grow, growth, memory_told, repeated, told_of_features, told_of_row
+from featbench.estimates import memory_told, repeated, told_of_features, told_of_row
+from featbench.growth import grow, growth
 from featbench.imagesets import ImageSet
 from featbench.sealed import SealedDataset, SealedLabels
 from featbench.timing import ONCE, Repeats

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 from featbench.report.embedded import Images
-from featbench.report.failures import Judged, missed_by_all, mistakes
+from featbench.report.failures import MISSED, MISTAKES, Judged, missed_by_all, mistakes
 from featbench.report.galleries.gallery import Gallery, Group, Shot
 from featbench.report.seen import Seen
 
 __all__ = ["missed_gallery", "mistakes_gallery"]
 
-_MISTAKES = 8  # of each row
 _ROWS = 100  # whose mistakes a page can carry
-_MISSED = 24
 
 
 def mistakes_gallery(seen: Seen, images: Images) -> Gallery | None:
@@ -21,7 +19,7 @@ def mistakes_gallery(seen: Seen, images: Images) -> Gallery | None:
     choices = []
     for row in seen.rows[:_ROWS]:
         shots = [
-            _mistake(seen, row.judged, number, images) for number in mistakes(row.judged, _MISTAKES).tolist()
+            _mistake(seen, row.judged, number, images) for number in mistakes(row.judged, MISTAKES).tolist()
         ]
         shown = tuple(shot for shot in shots if shot is not None)
         if shown:
@@ -51,7 +49,7 @@ def missed_gallery(seen: Seen, images: Images) -> Gallery | None:
         return None
     missed = missed_by_all(rows)
     shots = []
-    for number in missed[:_MISSED].tolist():
+    for number in missed[:MISSED].tolist():
         key = images.add(seen.thumbnails.get(("test", number)))
         if key is not None:
             label, votes = Counter(int(row.predictions[number]) for row in rows).most_common(1)[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from featbench.text import printable
@@ -75,7 +75,7 @@ class Gallery:
     title: str
     note: str
     choose: str
-    choices: tuple[tuple[str, tuple[Group, ...]], ...] = field(repr=False)
+    choices: tuple[tuple[str, tuple[Group, ...]], ...]
 
     def to_json(self) -> list[list[dict[str, Any]]]:
         """Return the groups in the order of the choices."""
